@@ -1,0 +1,376 @@
+//! What an analysis says: the domain's own records, free of the wire's types.
+//! `grpc/convert.rs` turns them into protobuf.
+
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+
+/// Capture time in nanoseconds since the Unix epoch, within years 1 to 9999.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time(pub i128);
+
+impl Time {
+    /// 0001-01-01T00:00:00Z, the earliest that `google.protobuf.Timestamp` can say.
+    pub const MIN: Self = Self(-62_135_596_800 * 1_000_000_000);
+    /// 9999-12-31T23:59:59.999999999Z, the latest.
+    pub const MAX: Self = Self(253_402_300_799 * 1_000_000_000 + 999_999_999);
+
+    /// Time since `earlier`; zero when `earlier` is later.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        let nanos = (self.0 - earlier.0).max(0);
+        let seconds = u64::try_from(nanos / 1_000_000_000).unwrap_or(u64::MAX);
+        let rest = u32::try_from(nanos % 1_000_000_000).unwrap_or(0);
+        Duration::new(seconds, rest)
+    }
+}
+
+/// Kinds of record, in the order in which those of one packet and flow go out.
+/// The numbers are the wire's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    Flow = 1,
+    Dns = 2,
+    Http = 3,
+    Tls = 4,
+    Finding = 8,
+}
+
+impl Kind {
+    pub const ALL: [Self; 5] = [Self::Flow, Self::Dns, Self::Http, Self::Tls, Self::Finding];
+
+    /// Name of its field in `AnalysisRecord.kind`.
+    #[must_use]
+    pub fn field_name(self) -> &'static str {
+        match self {
+            Self::Flow => "flow",
+            Self::Dns => "dns",
+            Self::Http => "http",
+            Self::Tls => "tls",
+            Self::Finding => "finding",
+        }
+    }
+}
+
+/// One end of a flow. The port is zero for protocols without ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Endpoint {
+    pub address: IpAddr,
+    pub port: u16,
+}
+
+/// Which flow a record belongs to: enough to stand alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlowRef {
+    /// From 1, in the order of first packets.
+    pub flow_id: u64,
+    pub client: Endpoint,
+    pub server: Endpoint,
+    /// IANA protocol number.
+    pub ip_protocol: u8,
+    /// Community ID v1, seed 0: the digest, without its `1:` and base64.
+    pub community_id: [u8; 20],
+}
+
+/// A record with what every record carries.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Time of the packet that completed it; for a flow its latest packet's.
+    pub time: Time,
+    /// The completing packet's number, from 1.
+    pub packet_number: u64,
+    /// None for a finding that rests on no flow.
+    pub flow: Option<FlowRef>,
+    pub body: Body,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    Flow(Box<Flow>),
+    Dns(Box<DnsTransaction>),
+    Http(Box<HttpTransaction>),
+    Tls(Box<TlsHandshake>),
+    Finding(Box<Finding>),
+}
+
+impl Body {
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Flow(_) => Kind::Flow,
+            Self::Dns(_) => Kind::Dns,
+            Self::Http(_) => Kind::Http,
+            Self::Tls(_) => Kind::Tls,
+            Self::Finding(_) => Kind::Finding,
+        }
+    }
+}
+
+/// One bidirectional flow, or one piece of it. Field meanings: `Flow` in records.proto.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Flow {
+    /// Lower case, in the order recognised.
+    pub services: Vec<&'static str>,
+    pub start_time: Time,
+    pub end_time: Time,
+    pub client_to_server: Counters,
+    pub server_to_client: Counters,
+    pub end_reason: EndReason,
+    pub tcp: Option<TcpFlags>,
+    /// Outermost first.
+    pub vlan_ids: Vec<u16>,
+    /// From 1.
+    pub part: u32,
+    pub first_packet_number: u64,
+    /// Absent where the link layer has none.
+    pub client_mac: Option<[u8; 6]>,
+    pub server_mac: Option<[u8; 6]>,
+    pub midstream: bool,
+    pub icmp: Option<IcmpKind>,
+    pub checksum_errors: u64,
+    /// An update of a flow that goes on; its counters are cumulative.
+    pub interim: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IcmpKind {
+    pub icmp_type: u8,
+    pub code: u8,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    pub packets: u64,
+    pub ip_bytes: u64,
+    pub payload_bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    Fin,
+    Rst,
+    IdleTimeout,
+    ActiveTimeout,
+    /// The flow table was full.
+    Evicted,
+    CaptureEnd,
+}
+
+/// All TCP flags seen, per direction, as in the header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TcpFlags {
+    pub client: u16,
+    pub server: u16,
+}
+
+/// Field meanings: `DnsTransaction` in records.proto.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DnsTransaction {
+    pub id: u16,
+    pub query_name: String,
+    pub query_type: String,
+    pub query_class: String,
+    /// Empty when no answer was seen.
+    pub response_code: String,
+    pub answers: Vec<DnsAnswer>,
+    pub response_time: Option<Duration>,
+    pub truncated: bool,
+    pub opcode: u8,
+    pub authoritative: bool,
+    pub recursion_desired: bool,
+    pub recursion_available: bool,
+    /// "udp", "tcp", "mdns", "llmnr".
+    pub transport: &'static str,
+    pub query_seen: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DnsAnswer {
+    pub name: String,
+    pub record_type: String,
+    pub ttl: u32,
+    pub data: String,
+}
+
+/// Field meanings: `HttpTransaction` in records.proto.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HttpTransaction {
+    pub method: String,
+    pub host: String,
+    pub target: String,
+    pub version: String,
+    pub user_agent: String,
+    /// Zero when no response was seen.
+    pub status: u16,
+    pub content_type: String,
+    pub request_body_bytes: u64,
+    pub response_body_bytes: u64,
+    pub referrer: String,
+    pub response_time: Option<Duration>,
+    /// From 1.
+    pub depth: u32,
+    pub server: String,
+    pub incomplete: bool,
+}
+
+/// Field meanings: `TlsHandshake` in records.proto.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsHandshake {
+    pub server_name: String,
+    /// Negotiated; empty when no ServerHello was seen.
+    pub version: String,
+    pub cipher_suite: String,
+    pub client_alpn: Vec<String>,
+    pub server_alpn: String,
+    /// Highest offered.
+    pub client_version: String,
+    pub client_hello_seen: bool,
+    pub server_hello_seen: bool,
+    pub resumed: bool,
+    pub established: bool,
+    /// The first fatal alert.
+    pub alert: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    Info,
+    Warning,
+    Alert,
+}
+
+/// Something that a person should look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Stable, lower case: "malformed-ipv4".
+    pub code: &'static str,
+    pub severity: Severity,
+    pub message: String,
+    pub source: Option<IpAddr>,
+    pub target: Option<IpAddr>,
+    pub target_port: u16,
+    pub count: u64,
+    /// From 1.
+    pub first_packet_number: u64,
+    /// At most 16.
+    pub flow_ids: Vec<u64>,
+}
+
+/// Of the file: format and the interfaces known so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaptureInfo {
+    pub format: FileFormat,
+    pub interfaces: Vec<Interface>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileFormat {
+    Pcap,
+    PcapNanosecond,
+    PcapNg,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// Position in its section, from 0.
+    pub id: u32,
+    /// Position of its section in the file, from 0.
+    pub section: u32,
+    pub link_type: u16,
+    pub snap_length: u32,
+    pub name: String,
+    pub timestamp_units_per_second: u64,
+    pub packets: u64,
+}
+
+/// How far the reading is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Of the capture, all of whose packets were handled.
+    pub bytes_read: u64,
+    pub packets: u64,
+    /// Absent before the first packet.
+    pub capture_time: Option<Time>,
+}
+
+/// How the reading ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Complete,
+    /// The file ends inside a record.
+    Truncated(Stop),
+    /// A record makes no sense.
+    Corrupt(Stop),
+    /// A limit of the request or the server ended the reading.
+    Limited(Stop),
+}
+
+/// Where and why the reading stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// Where the first unread record starts, from 0.
+    pub at_byte: u64,
+    pub because: String,
+}
+
+/// Field meanings: `Summary` in records.proto.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    pub verdict: Verdict,
+    pub packets: u64,
+    pub captured_bytes: u64,
+    pub wire_bytes: u64,
+    pub truncated_packets: u64,
+    /// Earliest and latest.
+    pub first_packet_time: Option<Time>,
+    pub last_packet_time: Option<Time>,
+    pub time_ordered: bool,
+    pub flows: u64,
+    /// Those handed to the sink.
+    pub records_by_kind: BTreeMap<Kind, u64>,
+    pub protocol_hierarchy: Vec<ProtocolCount>,
+    pub top_talkers: Vec<Talker>,
+    pub activity: Option<TimeSeries>,
+    pub dropped: Dropped,
+    pub interfaces: Vec<Interface>,
+    pub blocks_by_type: BTreeMap<String, u64>,
+    pub packets_by_link_type: BTreeMap<u32, u64>,
+    pub ip_checksum_errors: u64,
+    pub tcp_checksum_errors: u64,
+    pub udp_checksum_errors: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProtocolCount {
+    pub path: String,
+    pub packets: u64,
+    pub bytes: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Talker {
+    pub address: IpAddr,
+    pub packets_sent: u64,
+    pub packets_received: u64,
+    pub bytes_sent: u64,
+    pub bytes_received: u64,
+    pub bytes_error: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimeSeries {
+    pub start: Time,
+    pub bucket: Duration,
+    pub packets: Vec<u64>,
+    pub bytes: Vec<u64>,
+    pub outside_packets: u64,
+}
+
+/// What bounds made the analysis drop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    pub evicted_flows: u64,
+    pub reassembly_bytes: u64,
+    pub findings: u64,
+    pub pending_transactions: u64,
+    pub fragments: u64,
+    pub paths: u64,
+}

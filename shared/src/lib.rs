@@ -1,0 +1,3 @@
+//! What both Weir services use, and nothing else.
+
+pub mod proto;
