@@ -4,6 +4,7 @@
 use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
+use prost_types::FileDescriptorSet;
 
 const ROOT: &str = "../proto";
 const FILES: [&str; 3] = [
@@ -25,20 +26,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     let descriptors = compiler.encode_file_descriptor_set();
     fs::write(out.join("weir_descriptor.bin"), &descriptors)?;
 
+    // Error details are packed into `Any` by their type URL.
+    let mut config = tonic_prost_build::Config::new();
+    config
+        .enable_type_names()
+        .type_name_domain(["."], "type.googleapis.com");
     tonic_prost_build::configure()
         .bytes(".")
         .extern_path(".google.protobuf", "::pbjson_types")
         .compile_well_known_types(true)
-        .compile_fds(prost_types_set(&descriptors)?)?;
+        .compile_fds_with_config(FileDescriptorSet::decode(&*descriptors)?, config)?;
 
     pbjson_build::Builder::new()
         .register_descriptors(&descriptors)?
         .build(&[".weir"])?;
     Ok(())
-}
-
-fn prost_types_set(
-    descriptors: &[u8],
-) -> Result<prost_types::FileDescriptorSet, prost::DecodeError> {
-    prost_types::FileDescriptorSet::decode(descriptors)
 }
