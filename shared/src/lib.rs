@@ -1,7 +1,10 @@
 //! What both Weir services use, and nothing else.
 
 pub mod call;
+pub mod layers;
 pub mod limits;
 pub mod proto;
+pub mod serve;
 pub mod status;
 pub mod store;
+pub mod telemetry;

@@ -1,0 +1,4 @@
+//! Our own tower layers: what tonic leaves to its users.
+
+pub mod deadline;
+pub mod trace;

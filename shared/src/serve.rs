@@ -1,0 +1,179 @@
+//! One gRPC server: settings, health, reflection, our layers, and a bounded end.
+
+use std::{future::Future, time::Duration};
+
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::{
+    service::{Routes, RoutesBuilder},
+    transport::{Server, server::TcpIncoming},
+};
+use tonic_health::{ServingStatus, server::HealthReporter};
+
+use crate::{
+    layers::{deadline::DeadlineLayer, trace::TraceLayer},
+    proto,
+};
+
+mod health;
+mod process;
+
+pub use health::check_health;
+pub use process::{EXIT_CONFIG, parse_args, stop_signal};
+
+/// HTTP/2 settings and times of a server.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Server")]
+pub struct ServeConfig {
+    /// Flow-control window of one stream, bytes. Below the connection's, so
+    /// that one unread upload does not hold up the other calls beside it.
+    #[arg(long, env = "WEIR_STREAM_WINDOW", default_value_t = 4 << 20, value_parser = window())]
+    pub stream_window: u32,
+    /// Flow-control window of one connection, bytes.
+    #[arg(long, env = "WEIR_CONNECTION_WINDOW", default_value_t = 16 << 20, value_parser = window())]
+    pub connection_window: u32,
+    /// Calls at once on one connection; more wait at the client.
+    #[arg(long, env = "WEIR_STREAMS_MAX", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    pub streams_max: u32,
+    /// Longest call, seconds: also what a call without a deadline gets.
+    #[arg(long, env = "WEIR_CALL_SECONDS_MAX", default_value_t = 12 * 3600, value_parser = clap::value_parser!(u64).range(1..=MONTH_SECONDS))]
+    pub call_seconds_max: u64,
+    /// Longest wait for open calls at shutdown, seconds.
+    #[arg(long, env = "WEIR_SHUTDOWN_GRACE", default_value_t = 10, value_parser = clap::value_parser!(u64).range(..=3600))]
+    pub shutdown_grace: u64,
+}
+
+/// No call is meant to last longer; keeps deadlines within the clock's range.
+const MONTH_SECONDS: u64 = 31 * 24 * 3600;
+
+/// HTTP/2 allows windows from 65,535 bytes (its default) to 2^31 - 1.
+fn window() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(65_535..=0x7fff_ffff)
+}
+
+impl Default for ServeConfig {
+    fn default() -> Self {
+        Self {
+            stream_window: 4 << 20,
+            connection_window: 16 << 20,
+            streams_max: 256,
+            call_seconds_max: 12 * 3600,
+            shutdown_grace: 10,
+        }
+    }
+}
+
+/// Largest HTTP/2 frame, bytes: 256 KiB halves the CPU time per GiB of uploads
+/// against the default of 16 KiB.
+const FRAME_BYTES_MAX: u32 = 256 << 10;
+
+/// Ping after so much silence, and close when no answer comes: a silent
+/// partition is noticed within 20 s.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What runs inside a service, and the token that ends it.
+#[derive(Clone, Debug, Default)]
+pub struct Lifecycle {
+    /// Every task of the service: shutdown waits for them.
+    pub tasks: TaskTracker,
+    /// Cancelled once health says NOT_SERVING: every call's token is its child.
+    pub shutdown: CancellationToken,
+}
+
+/// Serves until `stop`, then ends within twice the grace time.
+///
+/// The end: health NOT_SERVING, cancel `lifecycle.shutdown` (which ends the
+/// calls), wait for the connections, wait for the tasks; each wait is bounded.
+///
+/// # Errors
+/// When the listener or the transport fails.
+pub async fn serve(
+    config: &ServeConfig,
+    listener: TcpListener,
+    services: RoutesBuilder,
+    names: &[&'static str],
+    lifecycle: &Lifecycle,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let grace = Duration::from_secs(config.shutdown_grace);
+    let (health, routes) = with_health_and_reflection(services, names).await?;
+    let server = Server::builder()
+        .initial_stream_window_size(config.stream_window)
+        .initial_connection_window_size(config.connection_window)
+        .max_concurrent_streams(config.streams_max)
+        .max_frame_size(FRAME_BYTES_MAX)
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .layer(TraceLayer)
+        .layer(DeadlineLayer {
+            call_time_max: Duration::from_secs(config.call_seconds_max),
+        })
+        .add_routes(routes);
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+
+    let Lifecycle { tasks, shutdown } = lifecycle;
+    let serving = server.serve_with_incoming_shutdown(incoming, shutdown.cancelled());
+    tokio::pin!(serving);
+    tokio::select! {
+        ended = &mut serving => {
+            shutdown.cancel();
+            ended?;
+        }
+        () = stop.cancelled() => {
+            not_serving(&health, names).await;
+            shutdown.cancel();
+            // A connection of a silent client would hold it up for ever.
+            if within(grace, &mut serving).await.transpose()?.is_none() {
+                tracing::warn!(?grace, "open connections outlived the grace time");
+            }
+        }
+    }
+    tasks.close();
+    if within(grace, tasks.wait()).await.is_none() {
+        tracing::warn!(?grace, tasks = tasks.len(), "tasks outlived the grace time");
+    }
+    Ok(())
+}
+
+async fn within<T>(time: Duration, future: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(time, future).await.ok()
+}
+
+async fn with_health_and_reflection(
+    mut services: RoutesBuilder,
+    names: &[&'static str],
+) -> anyhow::Result<(HealthReporter, Routes)> {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    for name in names.iter().copied().chain([""]) {
+        health
+            .set_service_status(name, ServingStatus::Serving)
+            .await;
+    }
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(proto::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            // So that clients can print the details of our errors.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+            .with_service_name("grpc.health.v1.Health")
+    };
+    let (mut v1, mut v1alpha) = (reflection(), reflection());
+    for name in names {
+        v1 = v1.with_service_name(*name);
+        v1alpha = v1alpha.with_service_name(*name);
+    }
+    services
+        .add_service(health_service)
+        .add_service(v1.build_v1()?)
+        .add_service(v1alpha.build_v1alpha()?);
+    Ok((health, services.routes()))
+}
+
+async fn not_serving(health: &HealthReporter, names: &[&'static str]) {
+    for name in names.iter().copied().chain([""]) {
+        health
+            .set_service_status(name, ServingStatus::NotServing)
+            .await;
+    }
+}
