@@ -1,7 +1,20 @@
 //! Which dissector reads which flow: what the flow table calls.
 
-use super::{Context, Dissector, Output, Registration, Scope, Transport, protocols::TABLE};
+use super::{
+    Context, Dissector, Output, Scope, Verdict,
+    protocols::TABLE,
+    rows::{Claims, Row, RowSet, Rows},
+    stream::Budget,
+    tcp::{TcpFlow, side},
+};
 use crate::record::KindSet;
+
+/// Segments with payload in which an unclaimed TCP flow is looked at for a
+/// protocol: time for a plain text one to agree on TLS (STARTTLS).
+const LOOKS_MAX: u8 = 16;
+
+/// A flow changes its protocol once or twice (CONNECT, STARTTLS); more is noise.
+const SERVICES_MAX: usize = 4;
 
 /// One TCP segment, as its header tells it.
 #[derive(Clone, Copy, Debug)]
@@ -25,50 +38,60 @@ pub struct TcpFlags {
 /// The dissectors of one analysis.
 #[derive(Debug)]
 pub struct Dissectors {
-    /// Those that somebody asked for.
-    rows: Vec<&'static Registration>,
+    rows: Rows,
     /// The capture-scoped ones, at their row's place.
     shared: Vec<Option<Box<dyn Dissector>>>,
-    udp_ports: Vec<(u16, u8)>,
+    budget: Budget,
 }
 
 /// What the dissectors keep in a flow. Allocates nothing until one wants the flow.
 #[derive(Debug, Default)]
 pub struct AppSlot {
-    udp: Udp,
-    /// Rows + 1 in the order recognised; zero for none.
-    services: [u8; SERVICES_MAX],
+    state: State,
+    services: [Option<Row>; SERVICES_MAX],
+    /// Rows that may not read it again: done with it.
+    done: RowSet,
+    /// Rows that may not have it for its port again: it looked otherwise.
+    refused: RowSet,
+    /// Segments looked at in vain.
+    looks: u8,
 }
 
-/// A flow changes its protocol once or twice (CONNECT, STARTTLS); more is noise.
-const SERVICES_MAX: usize = 4;
-
 #[derive(Debug, Default)]
-enum Udp {
+enum State {
     #[default]
     New,
-    Unwanted,
-    Own(u8, Box<dyn Dissector>),
-    Shared(u8),
+    /// Nobody wants more of it.
+    Settled,
+    Datagrams(Row, Box<dyn Dissector>),
+    /// Read by the capture's own instance.
+    Shared(Row),
+    Looking(Look),
+    Stream(Box<TcpFlow>),
+}
+
+/// A TCP flow that nobody has claimed yet.
+#[derive(Debug, Default)]
+struct Look {
+    /// Of each direction's next byte.
+    next: [Option<u32>; 2],
+    /// Whether a direction had payload.
+    begun: [bool; 2],
 }
 
 impl Dissectors {
     /// Those that emit one of `kinds`.
     #[must_use]
     pub fn new(kinds: KindSet) -> Self {
-        let rows: Vec<_> = TABLE
-            .iter()
-            .filter(|row| kinds.contains(row.kind))
-            .collect();
+        let rows = Rows::new(TABLE, kinds);
         let shared = rows
             .iter()
             .map(|row| (row.scope == Scope::Capture).then(row.new))
             .collect();
-        let udp_ports = ports(&rows, Transport::Udp);
         Self {
             rows,
             shared,
-            udp_ports,
+            budget: Budget::default(),
         }
     }
 
@@ -81,44 +104,78 @@ impl Dissectors {
         payload: &[u8],
         out: &mut Output,
     ) -> Option<&'static str> {
-        if matches!(slot.udp, Udp::New) {
-            slot.udp = self.claim(context);
+        if matches!(slot.state, State::New) {
+            slot.state = self.claim_datagrams(context);
         }
-        let (row, dissector) = match &mut slot.udp {
-            Udp::New | Udp::Unwanted => return None,
-            Udp::Own(row, dissector) => (*row, dissector),
-            Udp::Shared(row) => (*row, self.shared.get_mut(usize::from(*row))?.as_mut()?),
+        let (row, dissector) = match &mut slot.state {
+            State::Datagrams(row, dissector) => (*row, dissector),
+            State::Shared(row) => (*row, self.shared.get_mut(row.index())?.as_mut()?),
+            _ => return None,
         };
-        let _ = (row, dissector.data(context, payload, out));
-        None
+        if payload.is_empty() {
+            return None;
+        }
+        match dissector.data(context, payload, out).verdict {
+            Verdict::Undecided => return None,
+            Verdict::Mine => {}
+            verdict @ (Verdict::Done | Verdict::NotMine) => {
+                dissector.end(out);
+                slot.state = State::Settled;
+                if verdict == Verdict::NotMine {
+                    return None;
+                }
+            }
+        }
+        slot.recognise(row);
+        self.rows.get(row).map(|row| row.name)
     }
 
     /// One segment of a TCP flow, also without payload. Answers the name of the
     /// protocol it carries; none for a segment without payload.
     pub fn segment(
         &mut self,
-        _slot: &mut AppSlot,
-        _context: &Context<'_>,
-        _segment: &Segment<'_>,
-        _out: &mut Output,
+        slot: &mut AppSlot,
+        context: &Context<'_>,
+        segment: &Segment<'_>,
+        out: &mut Output,
     ) -> Option<&'static str> {
-        None
+        match &mut slot.state {
+            State::New if self.rows.any_tcp() => {
+                slot.state = State::Looking(Look::default());
+                self.look(slot, context, segment, out);
+            }
+            State::New => slot.state = State::Settled,
+            State::Looking(_) => self.look(slot, context, segment, out),
+            State::Stream(_) => self.read(slot, context, segment, out),
+            State::Settled | State::Datagrams(..) | State::Shared(_) => {}
+        }
+        if segment.payload.is_empty() {
+            return None;
+        }
+        let row = slot.services.iter().rev().flatten().next()?;
+        self.rows.get(*row).map(|row| row.name)
     }
 
     /// The flow is over, or is no longer followed. Must be called before its slot
     /// is dropped: what waits goes out, and the bytes held are given back.
     /// `context` names the flow's latest packet.
-    pub fn end(&mut self, slot: &mut AppSlot, _context: &Context<'_>, out: &mut Output) {
-        if let Udp::Own(_, mut dissector) = std::mem::take(&mut slot.udp) {
-            dissector.end(out);
+    pub fn end(&mut self, slot: &mut AppSlot, context: &Context<'_>, out: &mut Output) {
+        match &mut slot.state {
+            State::Datagrams(_, dissector) => dissector.end(out),
+            State::Stream(flow) => {
+                flow.flush(context, &self.rows, &mut self.budget, out);
+                flow.give_up(&mut self.budget, out);
+            }
+            _ => {}
         }
+        slot.state = State::Settled;
     }
 
     /// The services of a flow, in the order recognised.
     #[must_use]
     pub fn services(&self, slot: &AppSlot) -> Vec<&'static str> {
-        let rows = slot.services.iter().filter_map(|row| row.checked_sub(1));
-        rows.filter_map(|row| self.rows.get(usize::from(row)))
+        let rows = slot.services.iter().flatten();
+        rows.filter_map(|row| self.rows.get(*row))
             .map(|row| row.name)
             .collect()
     }
@@ -130,28 +187,124 @@ impl Dissectors {
         }
     }
 
-    fn claim(&self, context: &Context<'_>) -> Udp {
-        let ends = [context.flow.server.port, context.flow.client.port];
-        let row = ends.iter().find_map(|port| {
-            let at = self.udp_ports.binary_search_by_key(port, |(p, _)| *p);
-            at.ok().map(|at| self.udp_ports[at].1)
-        });
-        match row.map(|row| (row, self.rows[usize::from(row)])) {
-            None => Udp::Unwanted,
-            Some((row, registration)) => match registration.scope {
-                Scope::Capture => Udp::Shared(row),
-                Scope::Flow => Udp::Own(row, (registration.new)()),
-            },
+    fn claim_datagrams(&self, context: &Context<'_>) -> State {
+        let Some(row) = self.rows.of_datagrams(context.flow) else {
+            return State::Settled;
+        };
+        if self.shared[row.index()].is_some() {
+            return State::Shared(row);
+        }
+        row.dissector(&self.rows)
+            .map_or(State::Settled, |dissector| State::Datagrams(row, dissector))
+    }
+
+    /// Looks at the segment of an unclaimed flow.
+    fn look(
+        &mut self,
+        slot: &mut AppSlot,
+        context: &Context<'_>,
+        segment: &Segment<'_>,
+        out: &mut Output,
+    ) {
+        let claims = slot.claims();
+        let State::Looking(look) = &mut slot.state else {
+            return;
+        };
+        let side = side(context.direction);
+        let seq = segment.seq.wrapping_add(u32::from(segment.flags.syn));
+        if segment.flags.syn && !look.begun[side] {
+            look.next[side] = Some(seq);
+        }
+        if segment.payload.is_empty() || segment.flags.rst {
+            return;
+        }
+        let in_order = look.next[side].is_none_or(|next| next == seq);
+        // First bytes out of order: those still to come decide.
+        let decide = in_order || look.begun[side];
+        let row = decide
+            .then(|| self.rows.of_stream(context.flow, segment.payload, claims))
+            .flatten();
+        if decide && row.is_none() {
+            look.miss(side, seq, segment);
+            return slot.looked_in_vain();
+        }
+        if look.begun[side] {
+            look.next[side] = Some(seq);
+        }
+        let dissector = row.and_then(|row| Some((row, row.dissector(&self.rows)?)));
+        let flow = TcpFlow::new(dissector, claims, look.next);
+        slot.state = State::Stream(Box::new(flow));
+        self.read(slot, context, segment, out);
+    }
+
+    /// Hands the segment of a claimed flow to its dissector.
+    fn read(
+        &mut self,
+        slot: &mut AppSlot,
+        context: &Context<'_>,
+        segment: &Segment<'_>,
+        out: &mut Output,
+    ) {
+        let State::Stream(flow) = &mut slot.state else {
+            return;
+        };
+        let verdict = flow.segment(context, segment, &self.rows, &mut self.budget, out);
+        let row = flow.row();
+        let over = matches!(verdict, Verdict::Done | Verdict::NotMine);
+        if over {
+            let next = flow.give_up(&mut self.budget, out);
+            let begun = [true; 2];
+            slot.state = State::Looking(Look { next, begun });
+            slot.looked_in_vain();
+        }
+        let Some(row) = row else { return };
+        match verdict {
+            Verdict::Undecided => {}
+            Verdict::Mine => slot.recognise(row),
+            Verdict::Done => {
+                slot.recognise(row);
+                slot.done.insert(row);
+            }
+            Verdict::NotMine => slot.refused.insert(row),
         }
     }
 }
 
-fn ports(rows: &[&'static Registration], transport: Transport) -> Vec<(u16, u8)> {
-    let mut ports: Vec<_> = (0u8..)
-        .zip(rows)
-        .filter(|(_, row)| row.transport == transport)
-        .flat_map(|(at, row)| row.ports.iter().map(move |port| (*port, at)))
-        .collect();
-    ports.sort_unstable();
-    ports
+impl AppSlot {
+    fn claims(&self) -> Claims {
+        Claims {
+            done: self.done,
+            refused: self.refused,
+        }
+    }
+
+    fn looked_in_vain(&mut self) {
+        self.looks += 1;
+        if self.looks >= LOOKS_MAX {
+            self.state = State::Settled;
+        }
+    }
+
+    fn recognise(&mut self, row: Row) {
+        for place in &mut self.services {
+            match place {
+                Some(known) if *known == row => return,
+                Some(_) => {}
+                None => {
+                    *place = Some(row);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl Look {
+    /// Nobody knows this segment.
+    fn miss(&mut self, side: usize, seq: u32, segment: &Segment<'_>) {
+        let wire = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX);
+        let end = seq.wrapping_add(wire).wrapping_add(segment.missing);
+        self.next[side] = Some(end);
+        self.begun[side] = true;
+    }
 }

@@ -1,0 +1,70 @@
+//! Domain names (RFC 1035, 3.1 and 4.1.4).
+
+use super::wire::Wire;
+use crate::dissect::text;
+
+/// RFC 1035, 2.3.4: with the length bytes and the root's.
+const NAME_BYTES_MAX: usize = 255;
+
+impl Wire<'_> {
+    /// The name here, as text without the last dot; the root is `.`. A dot or
+    /// backslash inside a label gets a backslash (RFC 1035, 5.1). None when it is
+    /// too long, cut, or its pointers do not lead strictly back, as they do
+    /// whenever a name is written once: so they also end.
+    pub(super) fn name(&mut self) -> Option<String> {
+        let mut name = String::new();
+        let mut bytes = 1;
+        let mut end = None;
+        // Labels are read from here; a pointer must lead before `start`.
+        let mut label = self.clone();
+        let mut start = self.at;
+        loop {
+            let length = usize::from(label.u8()?);
+            match length >> 6 {
+                0 if length == 0 => break,
+                0 => {
+                    bytes += 1 + length;
+                    if bytes > NAME_BYTES_MAX {
+                        return None;
+                    }
+                    push_label(&mut name, label.take(length)?);
+                }
+                3 => {
+                    let low = usize::from(label.u8()?);
+                    end.get_or_insert(label.at);
+                    let to = (length & 0x3f) << 8 | low;
+                    if to >= start {
+                        return None;
+                    }
+                    start = to;
+                    label.at = to;
+                    label.end = label.message.len();
+                }
+                // RFC 6891, 5: extended labels are no longer a thing.
+                _ => return None,
+            }
+        }
+        self.at = end.unwrap_or(label.at);
+        if name.is_empty() {
+            name.push('.');
+        }
+        Some(name)
+    }
+}
+
+fn push_label(name: &mut String, label: &[u8]) {
+    if !name.is_empty() {
+        name.push('.');
+    }
+    if !label.iter().any(|byte| matches!(byte, b'.' | b'\\')) {
+        return text::push(name, label);
+    }
+    for part in label.split_inclusive(|byte| matches!(byte, b'.' | b'\\')) {
+        let (front, last) = part.split_at(part.len() - 1);
+        text::push(name, front);
+        if matches!(last, b"." | b"\\") {
+            name.push('\\');
+        }
+        text::push(name, last);
+    }
+}

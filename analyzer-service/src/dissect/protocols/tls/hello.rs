@@ -1,0 +1,134 @@
+//! The two hellos (RFC 8446, 4.1), by tls-parser. Extensions are walked here: one
+//! that is malformed must not hide the others.
+
+use tls_parser::{
+    TlsExtension, parse_tls_extension_alpn_content, parse_tls_extension_sni_content,
+    parse_tls_handshake_client_hello, parse_tls_handshake_server_hello,
+};
+
+use super::names::TLS_1_3;
+use crate::dissect::text::wire_text;
+
+/// Of a client's offers, kept.
+const PROTOCOLS_MAX: usize = 64;
+
+const SERVER_NAME: u16 = 0;
+const ALPN: u16 = 16;
+const PRE_SHARED_KEY: u16 = 41;
+const SUPPORTED_VERSIONS: u16 = 43;
+
+/// RFC 8446, 4.1.3: the random of a HelloRetryRequest, SHA-256 of its name.
+const RETRY_RANDOM: [u8; 32] = [
+    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
+    0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+];
+
+#[derive(Debug, Default)]
+pub(super) struct ClientHello {
+    pub(super) server_name: String,
+    pub(super) protocols: Vec<String>,
+    /// Highest offered.
+    pub(super) version: u16,
+    pub(super) session_id: Vec<u8>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct ServerHello {
+    pub(super) is_retry: bool,
+    pub(super) version: u16,
+    pub(super) cipher_suite: u16,
+    pub(super) protocol: String,
+    pub(super) session_id: Vec<u8>,
+    pub(super) pre_shared_key: bool,
+}
+
+impl ClientHello {
+    pub(super) fn parse(body: &[u8]) -> Option<Self> {
+        let (_, parsed) = parse_tls_handshake_client_hello(body).ok()?;
+        let mut hello = Self {
+            version: parsed.version.0,
+            session_id: parsed.session_id.unwrap_or_default().to_vec(),
+            ..Self::default()
+        };
+        for (kind, content) in extensions(parsed.ext.unwrap_or_default()) {
+            match kind {
+                SERVER_NAME if hello.server_name.is_empty() => {
+                    hello.server_name = server_name(content).unwrap_or_default();
+                }
+                ALPN => hello.protocols = protocols(content),
+                SUPPORTED_VERSIONS => {
+                    let offered = highest_version(content.get(1..).unwrap_or_default());
+                    hello.version = offered.unwrap_or(hello.version);
+                }
+                _ => {}
+            }
+        }
+        Some(hello)
+    }
+}
+
+impl ServerHello {
+    pub(super) fn parse(body: &[u8]) -> Option<Self> {
+        let (_, parsed) = parse_tls_handshake_server_hello(body).ok()?;
+        let mut hello = Self {
+            is_retry: parsed.random == RETRY_RANDOM,
+            version: parsed.version.0,
+            cipher_suite: parsed.cipher.0,
+            session_id: parsed.session_id.unwrap_or_default().to_vec(),
+            ..Self::default()
+        };
+        for (kind, content) in extensions(parsed.ext.unwrap_or_default()) {
+            match (kind, content) {
+                (ALPN, _) => {
+                    hello.protocol = protocols(content).into_iter().next().unwrap_or_default();
+                }
+                (SUPPORTED_VERSIONS, &[high, low]) => {
+                    hello.version = u16::from_be_bytes([high, low]);
+                }
+                (PRE_SHARED_KEY, _) => hello.pre_shared_key = true,
+                _ => {}
+            }
+        }
+        Some(hello)
+    }
+}
+
+/// Type and content of each extension, as far as they are whole.
+fn extensions(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let (&[high, low, long, short], behind) = rest.split_first_chunk()?;
+        let length = usize::from(u16::from_be_bytes([long, short]));
+        let (content, behind) = behind.split_at_checked(length)?;
+        rest = behind;
+        Some((u16::from_be_bytes([high, low]), content))
+    })
+}
+
+/// RFC 6066, 3: the first host name.
+fn server_name(content: &[u8]) -> Option<String> {
+    let (_, TlsExtension::SNI(names)) = parse_tls_extension_sni_content(content).ok()? else {
+        return None;
+    };
+    let mut names = names.into_iter().filter(|(kind, _)| kind.0 == 0);
+    names.next().map(|(_, name)| wire_text(name))
+}
+
+fn protocols(content: &[u8]) -> Vec<String> {
+    match parse_tls_extension_alpn_content(content) {
+        Ok((_, TlsExtension::ALPN(names))) => {
+            let names = names.into_iter().take(PROTOCOLS_MAX);
+            names.map(wire_text).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Those reserved to keep peers tolerant (RFC 8701) and unknown ones aside. A draft
+/// of TLS 1.3 is newer than TLS 1.2, but not than the real one.
+fn highest_version(content: &[u8]) -> Option<u16> {
+    let (versions, _) = content.as_chunks();
+    let versions = versions.iter().map(|version| u16::from_be_bytes(*version));
+    let known = |version: &u16| matches!(version, 0x0300..=TLS_1_3 | 0x7f00..=0x7fff);
+    let age = |version: &u16| (*version == TLS_1_3, *version);
+    versions.filter(known).max_by_key(age)
+}

@@ -1,0 +1,67 @@
+//! Names of the numbers in IANA's "TLS Parameters".
+
+use tls_parser::TlsCipherSuite;
+
+pub(super) const TLS_1_3: u16 = 0x0304;
+
+/// "TLS 1.3"; hexadecimal when unnamed.
+pub(super) fn version(number: u16) -> String {
+    match number {
+        0x0300 => "SSL 3.0".to_owned(),
+        0x0301..=TLS_1_3 => format!("TLS 1.{}", number - 0x0301),
+        // RFC 8446 before it was one.
+        0x7f00..=0x7fff => format!("TLS 1.3 draft {}", number & 0xff),
+        _ => format!("0x{number:04x}"),
+    }
+}
+
+/// IANA's description; hexadecimal when unnamed.
+pub(super) fn cipher_suite(number: u16) -> String {
+    TlsCipherSuite::from_id(number)
+        .map_or_else(|| format!("0x{number:04x}"), |suite| suite.name.to_owned())
+}
+
+/// IANA's description; the number when unnamed.
+pub(super) fn alert(description: u8) -> String {
+    let name = match description {
+        0 => "close_notify",
+        10 => "unexpected_message",
+        20 => "bad_record_mac",
+        21 => "decryption_failed",
+        22 => "record_overflow",
+        30 => "decompression_failure",
+        40 => "handshake_failure",
+        41 => "no_certificate",
+        42 => "bad_certificate",
+        43 => "unsupported_certificate",
+        44 => "certificate_revoked",
+        45 => "certificate_expired",
+        46 => "certificate_unknown",
+        47 => "illegal_parameter",
+        48 => "unknown_ca",
+        49 => "access_denied",
+        50 => "decode_error",
+        51 => "decrypt_error",
+        52 => "too_many_cids_requested",
+        60 => "export_restriction",
+        70 => "protocol_version",
+        71 => "insufficient_security",
+        80 => "internal_error",
+        86 => "inappropriate_fallback",
+        90 => "user_canceled",
+        100 => "no_renegotiation",
+        109 => "missing_extension",
+        110 => "unsupported_extension",
+        111 => "certificate_unobtainable",
+        112 => "unrecognized_name",
+        113 => "bad_certificate_status_response",
+        114 => "bad_certificate_hash_value",
+        115 => "unknown_psk_identity",
+        116 => "certificate_required",
+        117 => "general_error",
+        120 => "no_application_protocol",
+        121 => "ech_required",
+        _ => return format!("alert {description}"),
+    };
+    name.to_owned()
+}

@@ -1,0 +1,310 @@
+//! One direction of a TCP connection, put in order.
+//!
+//! In-order segments pass through without a copy. Others are held until the hole
+//! before them is filled, or given up as a gap. Of bytes that came twice the first
+//! win, as they do at most receivers. A segment more than a window away is
+//! not of this connection and is ignored.
+
+use std::{collections::BTreeMap, ops::Range};
+
+use super::Segment;
+
+/// Held per direction: more than a usual receive buffer's worth of reordering.
+pub(super) const HELD_BYTES_MAX: usize = 256 << 10;
+
+/// Bytes on the wire behind a hole, captured or not, after which it is given up:
+/// with a short snap length few bytes are held however far the sender went on.
+pub(super) const PASSED_BYTES_MAX: i64 = 1 << 20;
+
+/// Held by all flows of one analysis, reassembly and unfinished messages together.
+pub(super) const ANALYSIS_BYTES_MAX: usize = 64 << 20;
+
+/// What a held segment costs beside its bytes, so that one-byte segments
+/// are not free.
+const CHUNK_OVERHEAD_BYTES: usize = 96;
+
+/// RFC 7323, 2.3: the largest window, 65,535 bytes shifted by 14.
+const WINDOW_BYTES_MAX: i64 = 65_535 << 14;
+
+/// Holes given up that are remembered, to tell bytes dropped from bytes repeated.
+const GIVEN_UP_MAX: usize = 8;
+
+/// What comes next in a direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Piece<'a> {
+    /// Never empty.
+    Data(&'a [u8]),
+    /// So many bytes will never come. Never zero.
+    Gap(u64),
+    /// The sender's FIN; the last piece.
+    Closed,
+}
+
+/// Bytes held in one analysis. Whoever holds gives back.
+#[derive(Debug, Default)]
+pub(super) struct Budget {
+    held: usize,
+}
+
+impl Budget {
+    pub(super) fn take(&mut self, bytes: usize) {
+        self.held = self.held.saturating_add(bytes);
+    }
+
+    pub(super) fn give_back(&mut self, bytes: usize) {
+        self.held = self.held.saturating_sub(bytes);
+    }
+
+    pub(super) fn is_overdrawn(&self) -> bool {
+        self.held > ANALYSIS_BYTES_MAX
+    }
+
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.held
+    }
+}
+
+/// Positions are sequence numbers that do not wrap: their low 32 bits are the
+/// header's.
+#[derive(Debug, Default)]
+pub(super) struct Stream {
+    /// Of the next byte to deliver; none before the first segment.
+    next: Option<i64>,
+    begun: bool,
+    /// By position; they overlap neither each other nor what was delivered.
+    held: BTreeMap<i64, Chunk>,
+    held_bytes: usize,
+    passed_bytes: i64,
+    /// Where the sender's data ends.
+    end: Option<i64>,
+    closed: bool,
+    given_up: Vec<Range<i64>>,
+}
+
+#[derive(Debug)]
+struct Chunk {
+    bytes: Box<[u8]>,
+    /// Behind `bytes`, cut off by the snap length.
+    missing: i64,
+}
+
+impl Chunk {
+    fn wire_bytes(&self) -> i64 {
+        length(self.bytes.len()) + self.missing
+    }
+
+    fn cost(&self) -> usize {
+        self.bytes.len() + CHUNK_OVERHEAD_BYTES
+    }
+}
+
+impl Stream {
+    /// A direction whose next byte has this sequence number.
+    pub(super) fn starting_at(seq: u32) -> Self {
+        Self {
+            next: Some(i64::from(seq)),
+            ..Self::default()
+        }
+    }
+
+    /// Takes one segment and delivers what it completes. Answers how many of its
+    /// bytes came too late, into a hole that a bound made the analysis give up.
+    pub(super) fn segment(
+        &mut self,
+        segment: &Segment<'_>,
+        budget: &mut Budget,
+        mut deliver: impl FnMut(Piece<'_>, &mut Budget),
+    ) -> u64 {
+        // RFC 9293, 3.5.3: a reset may carry text, which is no stream data.
+        let (payload, missing) = match segment.flags.rst {
+            true => (&[][..], 0),
+            false => (segment.payload, i64::from(segment.missing)),
+        };
+        let seq = segment.seq.wrapping_add(u32::from(segment.flags.syn));
+        let next = self.place(seq, segment.flags.syn);
+        let start = position(next, seq);
+        let end = start + length(payload.len()) + missing;
+        if self.closed || (start - next).abs() > WINDOW_BYTES_MAX {
+            return 0;
+        }
+        if segment.flags.fin && end >= next && self.end.is_none() {
+            self.end = Some(end);
+        }
+        let late = self.late_bytes(start, end.min(next));
+        if end > next {
+            if start <= next && self.held.is_empty() {
+                self.pass(start, payload, end, budget, &mut deliver);
+            } else {
+                self.hold(start.max(next), start, payload, end, budget);
+                self.drain(budget, &mut deliver);
+                self.enforce(budget, &mut deliver);
+            }
+        }
+        self.close(budget, &mut deliver);
+        late
+    }
+
+    /// No more will come: delivers what is held, with its gaps.
+    pub(super) fn flush(
+        &mut self,
+        budget: &mut Budget,
+        mut deliver: impl FnMut(Piece<'_>, &mut Budget),
+    ) {
+        while self.give_up_hole(budget, &mut deliver).is_some() {}
+        self.close(budget, &mut deliver);
+    }
+
+    /// Sequence number of the next byte.
+    pub(super) fn next_seq(&self) -> Option<u32> {
+        self.next.map(sequence)
+    }
+
+    /// Gives back what is held; nothing is delivered any more.
+    pub(super) fn release(&mut self, budget: &mut Budget) {
+        budget.give_back(self.held_bytes);
+        *self = Self::default();
+    }
+
+    /// Where the stream is, begun by this segment if by none before.
+    fn place(&mut self, seq: u32, syn: bool) -> i64 {
+        match self.next {
+            Some(next) if self.begun || !syn => next,
+            // Repeated or, before any data, a new attempt with another number.
+            _ => *self.next.insert(i64::from(seq)),
+        }
+    }
+
+    /// The in-order path: nothing is held, nothing is copied.
+    fn pass(
+        &mut self,
+        start: i64,
+        payload: &[u8],
+        end: i64,
+        budget: &mut Budget,
+        deliver: &mut impl FnMut(Piece<'_>, &mut Budget),
+    ) {
+        let next = self.next.unwrap_or(start);
+        let fresh = payload.get(index(next - start)..).unwrap_or_default();
+        self.begun = true;
+        self.next = Some(end);
+        if !fresh.is_empty() {
+            deliver(Piece::Data(fresh), budget);
+        }
+        let cut = end - next - length(fresh.len());
+        if cut > 0 {
+            deliver(Piece::Gap(cut.unsigned_abs()), budget);
+        }
+    }
+
+    /// Keeps of `from..end` what is not held yet; `payload` begins at `start`.
+    fn hold(&mut self, from: i64, start: i64, payload: &[u8], end: i64, budget: &mut Budget) {
+        let mut at = from;
+        if let Some((held_at, chunk)) = self.held.range(..=at).next_back() {
+            at = at.max(held_at + chunk.wire_bytes());
+        }
+        let mut holes = Vec::new();
+        for (held_at, chunk) in self.held.range(at..end.max(at)) {
+            holes.push(at..*held_at);
+            at = held_at + chunk.wire_bytes();
+        }
+        holes.push(at..end);
+        for hole in holes.into_iter().filter(|hole| !hole.is_empty()) {
+            let first = index(hole.start - start).min(payload.len());
+            let last = index(hole.end - start).min(payload.len());
+            let bytes: Box<[u8]> = payload[first..last].into();
+            let missing = hole.end - hole.start - length(bytes.len());
+            let chunk = Chunk { bytes, missing };
+            budget.take(chunk.cost());
+            self.held_bytes += chunk.cost();
+            self.passed_bytes += chunk.wire_bytes();
+            self.held.insert(hole.start, chunk);
+        }
+    }
+
+    /// Delivers what is held and now in order.
+    fn drain(&mut self, budget: &mut Budget, deliver: &mut impl FnMut(Piece<'_>, &mut Budget)) {
+        while let Some(first) = self.held.first_entry() {
+            if Some(*first.key()) != self.next {
+                return;
+            }
+            let (start, chunk) = first.remove_entry();
+            budget.give_back(chunk.cost());
+            self.held_bytes -= chunk.cost();
+            self.passed_bytes -= chunk.wire_bytes();
+            self.begun = true;
+            self.next = Some(start + chunk.wire_bytes());
+            if !chunk.bytes.is_empty() {
+                deliver(Piece::Data(&chunk.bytes), budget);
+            }
+            if chunk.missing > 0 {
+                deliver(Piece::Gap(chunk.missing.unsigned_abs()), budget);
+            }
+        }
+    }
+
+    /// Gives holes up until the bounds hold again.
+    fn enforce(&mut self, budget: &mut Budget, deliver: &mut impl FnMut(Piece<'_>, &mut Budget)) {
+        while self.held_bytes > HELD_BYTES_MAX
+            || self.passed_bytes > PASSED_BYTES_MAX
+            || budget.is_overdrawn()
+        {
+            let Some(hole) = self.give_up_hole(budget, deliver) else {
+                return;
+            };
+            if self.given_up.len() == GIVEN_UP_MAX {
+                self.given_up.remove(0);
+            }
+            self.given_up.push(hole);
+        }
+    }
+
+    /// Declares the first hole a gap and delivers what lies behind it.
+    fn give_up_hole(
+        &mut self,
+        budget: &mut Budget,
+        deliver: &mut impl FnMut(Piece<'_>, &mut Budget),
+    ) -> Option<Range<i64>> {
+        let (&start, _) = self.held.first_key_value()?;
+        let hole = self.next.unwrap_or(start)..start;
+        self.begun = true;
+        self.next = Some(start);
+        deliver(Piece::Gap((hole.end - hole.start).unsigned_abs()), budget);
+        self.drain(budget, deliver);
+        Some(hole)
+    }
+
+    fn close(&mut self, budget: &mut Budget, deliver: &mut impl FnMut(Piece<'_>, &mut Budget)) {
+        let ended = self.end.is_some_and(|end| self.next >= Some(end));
+        if ended && !self.closed {
+            self.closed = true;
+            deliver(Piece::Closed, budget);
+        }
+    }
+
+    fn late_bytes(&self, start: i64, end: i64) -> u64 {
+        let late = self.given_up.iter().map(|hole| {
+            let bytes = hole.end.min(end) - hole.start.max(start);
+            bytes.max(0).unsigned_abs()
+        });
+        late.sum()
+    }
+}
+
+/// The position nearest to `next` that has this sequence number.
+fn position(next: i64, seq: u32) -> i64 {
+    next + i64::from(seq.wrapping_sub(sequence(next)).cast_signed())
+}
+
+fn sequence(position: i64) -> u32 {
+    u32::try_from(position & i64::from(u32::MAX)).unwrap_or(0)
+}
+
+fn length(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+/// An offset into a payload; what lies before it is its start.
+fn index(offset: i64) -> usize {
+    usize::try_from(offset).unwrap_or(0)
+}

@@ -1,0 +1,94 @@
+//! Text from the wire, for people and for JSON: bounded, and never invalid.
+
+use std::fmt::Write;
+
+/// Longest text kept; then comes an ellipsis.
+pub const TEXT_BYTES_MAX: usize = 1_024;
+
+/// `bytes` as text: what is not UTF-8 as `\xNN`, at most [`TEXT_BYTES_MAX`], then `…`.
+#[must_use]
+pub fn wire_text(bytes: &[u8]) -> String {
+    // Each byte makes at least one of text: the rest could not be kept.
+    let front = bytes.get(..TEXT_BYTES_MAX + 1).unwrap_or(bytes);
+    // A character cut by that is beyond the bound too.
+    let mut text = String::with_capacity(front.len());
+    push(&mut text, front);
+    shorten(text)
+}
+
+/// Appends `bytes`; what is not UTF-8 as `\xNN`.
+pub fn push(text: &mut String, bytes: &[u8]) {
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            // Writing to a string cannot fail.
+            write!(text, "\\x{byte:02x}").unwrap_or_default();
+        }
+    }
+}
+
+/// At most [`TEXT_BYTES_MAX`] of `text`, then `…`.
+#[must_use]
+pub fn shorten(mut text: String) -> String {
+    if text.len() > TEXT_BYTES_MAX {
+        let end = (0..=TEXT_BYTES_MAX)
+            .rev()
+            .find(|at| text.is_char_boundary(*at));
+        text.truncate(end.unwrap_or(0));
+        text.push('…');
+    }
+    text
+}
+
+/// Lower-case hexadecimal, as long as text may be.
+#[must_use]
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    let front = bytes.get(..TEXT_BYTES_MAX / 2 + 1).unwrap_or(bytes);
+    let mut text = String::with_capacity(2 * front.len());
+    for byte in front {
+        write!(text, "{byte:02x}").unwrap_or_default();
+    }
+    shorten(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(bytes: &[u8], expected: &str) {
+        assert_eq!(wire_text(bytes), expected);
+    }
+
+    #[test]
+    fn valid_text_is_kept() {
+        check("dvě".as_bytes(), "dvě");
+    }
+
+    #[test]
+    fn invalid_bytes_are_escaped() {
+        check(b"a\xff\xfeb\xc3", r"a\xff\xfeb\xc3");
+    }
+
+    #[test]
+    fn long_text_ends_in_an_ellipsis() {
+        check(&[b'a'; TEXT_BYTES_MAX], &"a".repeat(TEXT_BYTES_MAX));
+        let expected = format!("{}…", "a".repeat(TEXT_BYTES_MAX));
+        check(&[b'a'; TEXT_BYTES_MAX + 1], &expected);
+        check(&[b'a'; 1 << 20], &expected);
+    }
+
+    #[test]
+    fn a_character_is_never_cut() {
+        let long = format!("{}é", "a".repeat(TEXT_BYTES_MAX - 1));
+        check(
+            long.as_bytes(),
+            &format!("{}…", "a".repeat(TEXT_BYTES_MAX - 1)),
+        );
+    }
+
+    #[test]
+    fn hexadecimal_is_bounded_too() {
+        assert_eq!(hexadecimal(&[0, 255]), "00ff");
+        assert_eq!(hexadecimal(&[7; 600]), format!("{}…", "07".repeat(512)));
+    }
+}
