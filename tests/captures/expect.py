@@ -64,4 +64,5 @@ def main():
     (FOLDER / "expected.json").write_text(text + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

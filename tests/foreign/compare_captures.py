@@ -1,0 +1,179 @@
+"""What Weir says of every capture in the given folders beside what other programs say.
+
+    compare_captures.py FOLDER…
+
+Run by `.ci/run` through pair.py, over this project's recordings and, when they
+lie beside the project, the public captures in shared/captures. The oracles are
+capinfos (packets, bytes, times), tshark (names, Community IDs), the pcapng
+generator's block counts, and community-id's expected.json. Every difference is
+printed; the exceptions are named below, each with its reason.
+"""
+
+import collections
+import concurrent.futures
+import csv
+import decimal
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+from datetime import datetime
+
+sys.path.append(str(pathlib.Path(__file__).parent.parent / "captures"))
+from expect import distinct, values  # noqa: E402
+
+WEIR = pathlib.Path(os.environ.get("WEIR_BIN", "target/release")) / "weir"
+# Years 1 to 9999: the times that Weir clamps to. Sub-seconds that are none, which
+# Weir carries into the seconds, are printed by capinfos in no sensible way.
+CLAMPS = {decimal.Decimal(-62135596800), decimal.Decimal("253402300799.999999999")}
+# capinfos takes the 4-byte pseudo header off each packet's length.
+LINKTYPE_SUNATM = "123"
+BLOCK_TYPES = {"SHB": 0x0A0D0D0A, "IDB": 1, "PB": 2, "SPB": 3, "NRB": 4, "ISB": 5, "EPB": 6,
+               "CB": 0xBAD, "DCB": 0x40000BAD}
+COMPRESSED = ".gz"
+
+
+def analyze(path):
+    ran = subprocess.run(
+        [WEIR, "analyze", "--endpoint", f"http://{os.environ['WEIR_ENDPOINT']}", "--format", "json", path],
+        capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    lines = [json.loads(line) for line in ran.stdout.splitlines()]
+    summary = lines[-1].get("summary") if lines else None
+    if ran.returncode != 0 or summary is None:
+        return None, [], f"exit status {ran.returncode}: {ran.stderr.strip()[-300:]}"
+    return summary, lines[1:-1], None
+
+
+def capinfos(paths):
+    """Number of packets, bytes on the wire, earliest and latest time of each readable capture."""
+    out = subprocess.run(["capinfos", "-TmQMScdae", *paths], capture_output=True, text=True).stdout
+    return {row[0]: row[1:] for row in list(csv.reader(out.splitlines()))[1:]}
+
+
+def seconds(text):
+    """RFC 3339 with up to nine digits below the second, as seconds since 1970."""
+    whole, fraction = re.fullmatch(r"(.*?)(?:\.(\d+))?(?:Z|\+00:00)", text).groups()
+    since = datetime.fromisoformat(whole) - datetime(1970, 1, 1)
+    return decimal.Decimal(since.days * 86400 + since.seconds) + decimal.Decimal(f"0.{fraction or 0}")
+
+
+def check_counts(summary, known):
+    packets, wire_bytes, earliest, latest = known
+    yield "packets", summary.get("packets", "0"), packets
+    if LINKTYPE_SUNATM not in summary.get("packetsByLinkType", {}):
+        yield "wire bytes", summary.get("wireBytes", "0"), wire_bytes
+    for name, key, text in (("earliest", "firstPacketTime", earliest), ("latest", "lastPacketTime", latest)):
+        ours = seconds(summary[key]) if key in summary else None
+        if text == "n/a":
+            yield name, ours, None
+        elif re.fullmatch(r"-?\d+\.\d+", text) and ours not in CLAMPS:
+            yield name, ours, decimal.Decimal(text)
+
+
+def check_blocks(path, summary):
+    listed = path.with_suffix(".txt")
+    if not listed.exists():
+        return
+    counts = re.search(r"Block counts:\n(.*?)\n\n", listed.read_text(), re.S)[1]
+    known = {name: int(count) for name, count in re.findall(r"(\w+): (\d+)", counts)}
+    ours = summary.get("blocksByType", {})
+    number = lambda name: BLOCK_TYPES[name] if name in BLOCK_TYPES else int(name, 16)
+    yield ("blocks", {number(name): int(count) for name, count in ours.items()},
+           {number(name): count for name, count in known.items()})
+
+
+def of_kind(records, kind):
+    return [record[kind] for record in records if kind in record]
+
+
+def texts(records, kind, field):
+    return {record[field] for record in of_kind(records, kind) if record.get(field)}
+
+
+def plain(names):
+    """tshark escapes and writes the root its own way."""
+    return {"." if name == "<Root>" else name for name in names}
+
+
+def check_names(path, records):
+    """Names, against tshark."""
+    queried = plain(distinct(path, "dns or mdns or llmnr", "dns.qry.name"))
+    answered = plain(distinct(path, "dns or mdns or llmnr", "dns.resp.name"))
+    ours = texts(records, "dns", "queryName")
+    yield "DNS names", ours - answered | ours & queried, queried
+    yield ("TLS server names", texts(records, "tls", "serverName"),
+           set(distinct(path, "tls and not quic", "tls.handshake.extensions_server_name")))
+    yield ("HTTP hosts", texts(records, "http", "host"), set(distinct(path, "http.request", "http.host")))
+    yield ("HTTP requests", sum(bool(record.get("method")) for record in of_kind(records, "http")),
+           len(values(path, "http.request", "http.request.method")))
+
+
+def check_community_ids(path, records):
+    ours = texts(records, "flow", "communityId")
+    filter_ = "communityid and not ip.reassembled_in and not ipv6.reassembled.in"
+    yield "Community IDs", ours, set(distinct(path, filter_, "communityid"))
+
+
+def differences(path, known):
+    summary, records, failure = analyze(path)
+    if failure:
+        return records, [failure]
+    checks = [check_counts(summary, known), check_blocks(path, summary)]
+    if path.parent.name in ("protocols", "captures"):
+        checks.append(check_names(path, records))
+    if path.parent.name in ("community-id", "captures"):
+        checks.append(check_community_ids(path, records))
+    found = []
+    for check in checks:
+        for name, ours, theirs in check:
+            if ours != theirs and isinstance(ours, set):
+                ours, theirs = f"only ours {sorted(ours - theirs)}", f"only theirs {sorted(theirs - ours)}"
+                found.append(f"{name}: {ours}, {theirs}")
+            elif ours != theirs:
+                found.append(f"{name}: {ours}, not {theirs}")
+    return records, found
+
+
+def check_tuples(folder, records_by_path):
+    """community-id's own table: each of its IDs is seen, and no other."""
+    table = folder / "expected.json"
+    if folder.name != "community-id":
+        return []
+    known = {row["communityid"] for row in json.loads(table.read_text())}
+    ours = set().union(*(texts(records, "flow", "communityId") for records in records_by_path.values()))
+    return [] if ours == known else [f"{table}: only ours {ours - known}, only theirs {known - ours}"]
+
+
+def check_folder(folder):
+    paths = sorted(path for path in folder.iterdir() if ".pcap" in path.name)
+    if not paths:
+        return 0, []
+    known = capinfos(paths)
+    skipped = collections.Counter(
+        "compressed" if path.suffix == COMPRESSED else "capinfos does not read it"
+        for path in paths if path.suffix == COMPRESSED or str(path) not in known)
+    chosen = [path for path in paths if path.suffix != COMPRESSED and str(path) in known]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = dict(zip(chosen, pool.map(lambda path: differences(path, known[str(path)]), chosen)))
+    failures = [f"{path}: {found}" for path, (_, every) in results.items() for found in every]
+    failures += check_tuples(folder, {path: records for path, (records, _) in results.items()})
+    print(f"{folder}: {len(chosen)} compared, {len(failures)} differences, left out: {dict(skipped)}")
+    return len(chosen), failures
+
+
+def main(*roots):
+    n_compared, failures = 0, []
+    for root in map(pathlib.Path, roots):
+        for folder in sorted({root, *(path for path in root.rglob("*") if path.is_dir())}):
+            compared, found = check_folder(folder)
+            n_compared += compared
+            failures += found
+    print("\n".join(failures))
+    if failures or not n_compared:
+        sys.exit(f"{len(failures)} differences in {n_compared} captures")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
