@@ -19,7 +19,7 @@ mod health;
 mod process;
 
 pub use health::check_health;
-pub use process::{EXIT_CONFIG, parse_args, stop_signal};
+pub use process::{ServiceProcess, service_main};
 
 /// HTTP/2 settings and times of a server.
 #[derive(Clone, Debug, clap::Args)]

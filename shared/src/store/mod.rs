@@ -4,7 +4,7 @@
 mod key;
 mod object;
 
-use std::{error::Error, fmt::Debug, ops::Range, sync::Arc, time::SystemTime};
+use std::{error::Error, fmt::Debug, ops::Range, path::Path, sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -33,6 +33,9 @@ pub trait SegmentStore: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::OutsideObject`] when the object ends before the range does.
     async fn get(&self, key: &ObjectKey, range: Range<u64>) -> Result<Bytes, StoreError>;
+
+    /// Length of the object, bytes.
+    async fn size(&self, key: &ObjectKey) -> Result<u64, StoreError>;
 
     /// Removes the object; one that is not there is a success, for retries.
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError>;
@@ -80,28 +83,30 @@ pub enum OpenError {
     Open(#[source] object_store::Error),
 }
 
-/// How a service uses the store it opens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// The directory is created when it is not there.
-    ReadWrite,
-    /// Nothing is ever created: the volume may be mounted read-only.
-    ReadOnly,
-}
-
-/// Opens the store that a URL names: `file:///DIRECTORY`.
+/// Opens the store that a URL names: `file:///DIRECTORY`, which is created when
+/// it is not there.
 ///
 /// # Errors
 /// [`OpenError`] says which part of the URL is wrong.
-pub fn open(url: &str, access: Access) -> Result<Arc<dyn SegmentStore>, OpenError> {
+pub fn open(url: &str) -> Result<Arc<dyn SegmentStore>, OpenError> {
     let url = url::Url::parse(url).map_err(OpenError::Url)?;
     match url.scheme() {
         "file" => {
             let directory = url.to_file_path().map_err(|()| OpenError::Path)?;
-            Ok(Arc::new(ObjectSegments::directory(&directory, access)?))
+            Ok(Arc::new(ObjectSegments::directory(&directory)?))
         }
         other => Err(OpenError::Scheme(other.to_owned())),
     }
+}
+
+/// The `file://` URL of a directory, made absolute.
+///
+/// # Errors
+/// When the working directory is gone or a URL can't say the path.
+pub fn directory_url(directory: &Path) -> Result<String, OpenError> {
+    let absolute = std::path::absolute(directory).map_err(OpenError::Create)?;
+    let url = url::Url::from_directory_path(absolute).map_err(|()| OpenError::Path)?;
+    Ok(url.into())
 }
 
 /// What every implementation does, as a check that panics where one does not.
@@ -131,6 +136,9 @@ pub async fn conformance(store: &dyn SegmentStore) {
             Err(StoreError::OutsideObject)
         ));
     }
+
+    assert_eq!(store.size(&key).await.unwrap(), 11);
+    assert!(matches!(store.size(&other).await, Err(StoreError::Missing)));
 
     let taken = store.put(&key, vec![Bytes::from_static(b"other")]).await;
     assert!(matches!(taken, Err(StoreError::Exists)));

@@ -10,7 +10,7 @@ use object_store::{
     local::LocalFileSystem,
 };
 
-use super::{Access, ObjectKey, ObjectMeta, OpenError, SegmentStore, StoreError};
+use super::{ObjectKey, ObjectMeta, OpenError, SegmentStore, StoreError};
 
 /// Objects of any `object_store` backend.
 #[derive(Debug)]
@@ -24,10 +24,8 @@ impl ObjectSegments {
     ///
     /// # Errors
     /// When the directory can't be created or opened.
-    pub fn directory(directory: &Path, access: Access) -> Result<Self, OpenError> {
-        if access == Access::ReadWrite {
-            std::fs::create_dir_all(directory).map_err(OpenError::Create)?;
-        }
+    pub fn directory(directory: &Path) -> Result<Self, OpenError> {
+        std::fs::create_dir_all(directory).map_err(OpenError::Create)?;
         let backend = LocalFileSystem::new_with_prefix(directory)
             .map_err(OpenError::Open)?
             .with_fsync(true);
@@ -84,6 +82,10 @@ impl SegmentStore for ObjectSegments {
                 other => Err(other),
             },
         }
+    }
+
+    async fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+        Ok(self.backend.head(&path(key)).await?.size)
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
@@ -156,16 +158,8 @@ mod tests {
     #[tokio::test]
     async fn a_directory_conforms() {
         let directory = tempfile::tempdir().unwrap();
-        let store = ObjectSegments::directory(&directory.path().join("new"), Access::ReadWrite);
+        let store = ObjectSegments::directory(&directory.path().join("new"));
         conformance(&store.unwrap()).await;
-    }
-
-    #[test]
-    fn read_only_creates_nothing() {
-        let directory = tempfile::tempdir().unwrap();
-        let absent = directory.path().join("absent");
-        assert!(ObjectSegments::directory(&absent, Access::ReadOnly).is_err());
-        assert!(!absent.exists());
     }
 
     #[test]
@@ -181,7 +175,7 @@ mod tests {
                 "not an absolute path of a directory on this machine",
             ),
         ] {
-            let error = open(url, Access::ReadWrite).expect_err(url);
+            let error = open(url).expect_err(url);
             assert_eq!(error.to_string(), text);
         }
     }
