@@ -1,1 +1,4 @@
+//! Takes captures in chunks, keeps them, and has them analyzed.
 
+pub mod catalog;
+pub mod domain;

@@ -1,0 +1,214 @@
+//! The catalog: who has what. The seam between the domain and a database.
+
+#[cfg(test)]
+pub(crate) mod conformance;
+mod sqlite;
+
+use std::{collections::BTreeMap, error::Error, fmt::Debug};
+
+use async_trait::async_trait;
+
+pub use sqlite::{OpenError, SqliteCatalog};
+
+use crate::domain::{
+    capture::{
+        Capture, ChunkRecord, DigestOnTheWay, Refusal, SealParams, SealStep, SlotOutcome, Spec,
+        State, StoredSlot,
+    },
+    id::{CaptureId, ChunkIndex, SegmentId, Sha256, Uid},
+    range::Missing,
+    time::Timestamp,
+};
+
+/// Captures, the chunks they have, and the segments that hold those.
+///
+/// Every method is one transaction: it has happened whole and is durable when
+/// it returns `Ok`, and has not happened when it returns [`CatalogError::Refused`].
+/// A capture changes only by the rules of [`Capture`], under a lock on its row.
+///
+/// Cancel safety: a dropped call has happened whole or not at all. Who must
+/// know which runs it in a task of its own.
+///
+/// Implementations pass `conformance::suite`.
+#[async_trait]
+pub trait Catalog: Debug + Send + Sync + 'static {
+    /// Starts a capture, or declares more of the one that has the id. Seals it
+    /// when every declared chunk is there and nothing stands against it.
+    ///
+    /// # Errors
+    /// Refused as [`Capture::declare`] says.
+    async fn create(&self, spec: &Spec, at: Times) -> Result<Capture, CatalogError>;
+
+    async fn by_id(&self, id: &CaptureId) -> Result<Option<Capture>, CatalogError>;
+
+    async fn by_uid(&self, uid: Uid) -> Result<Option<Capture>, CatalogError>;
+
+    /// Newest first, after the key given: stable while captures come and go.
+    async fn list(&self, query: &ListQuery) -> Result<Vec<Capture>, CatalogError>;
+
+    /// What the slots of these chunks hold; free ones are left out.
+    async fn slots(
+        &self,
+        uid: Uid,
+        indexes: &[ChunkIndex],
+    ) -> Result<Vec<(ChunkIndex, StoredSlot)>, CatalogError>;
+
+    /// Gives the chunks of durable segments their slots, all in one transaction
+    /// and in order, and seals what is complete by its declared count, or begins
+    /// to. One answer for each segment; what fails one never fails another.
+    ///
+    /// Fills the segment's id into the table of segments, so that a segment that
+    /// was condemned before can't be committed after. A commit whose outcome
+    /// the database does not tell is settled by looking that id up.
+    async fn commit(
+        &self,
+        segments: &[SegmentCommit],
+        rules: CommitRules,
+    ) -> Result<Vec<Committed>, CatalogError>;
+
+    /// Seals, or begins to: see [`Capture::seal`]. `None`: there is no such capture.
+    ///
+    /// # Errors
+    /// Refused as [`Capture::seal`] says.
+    async fn seal(
+        &self,
+        uid: Uid,
+        params: &SealParams,
+        known: Option<DigestOnTheWay>,
+        now: Timestamp,
+    ) -> Result<Option<(Capture, SealStep)>, CatalogError>;
+
+    /// Takes the digest of the whole: see [`Capture::settle_digest`].
+    ///
+    /// # Errors
+    /// Refused when it is another one; a capture that was sealing is receiving again.
+    async fn settle_digest(
+        &self,
+        uid: Uid,
+        computed: Sha256,
+        now: Timestamp,
+    ) -> Result<Option<Capture>, CatalogError>;
+
+    /// A capture that was sealing is receiving again, to be expired like any other.
+    async fn abandon_seal(&self, uid: Uid, expires: Timestamp) -> Result<(), CatalogError>;
+
+    /// Captures whose digest is being checked, as after a restart.
+    async fn sealing(&self) -> Result<Vec<Uid>, CatalogError>;
+
+    /// What is missing below `count`, or [`Capture::expected_chunks`], exactly.
+    async fn missing(
+        &self,
+        uid: Uid,
+        count: Option<u32>,
+        ranges_max: usize,
+    ) -> Result<Missing, CatalogError>;
+
+    /// Up to `limit` durable chunks in index order, from this index on.
+    async fn chunks(
+        &self,
+        uid: Uid,
+        from: ChunkIndex,
+        limit: u32,
+    ) -> Result<Vec<StoredChunk>, CatalogError>;
+
+    /// Removes a capture and condemns its segments. `None`: there was none.
+    async fn delete(&self, id: &CaptureId, now: Timestamp) -> Result<Option<Uid>, CatalogError>;
+
+    /// The same for up to `limit` receiving captures that expired before `now`.
+    async fn expire(&self, now: Timestamp, limit: u32) -> Result<Vec<Uid>, CatalogError>;
+
+    /// Condemns those of these segments that no commit has entered: a commit
+    /// that comes later fails.
+    async fn condemn_orphans(
+        &self,
+        segments: &[SegmentId],
+        now: Timestamp,
+    ) -> Result<(), CatalogError>;
+
+    /// Condemned segments whose objects may still be there.
+    async fn condemned(&self, limit: u32) -> Result<Vec<SegmentId>, CatalogError>;
+
+    /// The objects of these condemned segments are gone. Their ids stay, and
+    /// keep defeating late commits, until [`Catalog::forget_swept`].
+    async fn swept(&self, segments: &[SegmentId]) -> Result<(), CatalogError>;
+
+    /// Forgets swept segments that were condemned before this time.
+    async fn forget_swept(&self, before: Timestamp) -> Result<(), CatalogError>;
+}
+
+/// Times of a creation.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    pub now: Timestamp,
+    pub expires: Timestamp,
+}
+
+/// What holds for all segments of a commit.
+#[derive(Clone, Copy, Debug)]
+pub struct CommitRules {
+    pub now: Timestamp,
+    /// Until when captures are kept that stored a chunk and are still unsealed.
+    pub expires: Timestamp,
+    pub capture_bytes_max: u64,
+}
+
+/// A durable segment that is to be committed.
+#[derive(Clone, Debug)]
+pub struct SegmentCommit {
+    pub capture: Uid,
+    pub segment: SegmentId,
+    /// Length of the object.
+    pub bytes: u64,
+    pub chunks: Vec<ChunkRecord>,
+    /// Of all chunks up to the last of these, when the call sent them in order.
+    pub digest: Option<DigestOnTheWay>,
+}
+
+/// What became of one segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// One outcome for each chunk, and the capture as it is now.
+    Slots {
+        outcomes: Vec<SlotOutcome>,
+        capture: Box<Capture>,
+    },
+    /// The capture was deleted. The segment has no row: the sweeper finds it.
+    CaptureGone,
+    /// The segment was condemned: write its chunks again under a new id.
+    Condemned,
+}
+
+/// A durable chunk and where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredChunk {
+    pub index: ChunkIndex,
+    pub bytes: u32,
+    pub crc32c: u32,
+    pub segment: SegmentId,
+    pub offset: u32,
+}
+
+/// Which captures to list.
+#[derive(Clone, Debug, Default)]
+pub struct ListQuery {
+    /// Only captures created before this one.
+    pub before: Option<Uid>,
+    pub labels: BTreeMap<String, String>,
+    pub state: Option<State>,
+    pub limit: u32,
+}
+
+/// Why a catalog could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Whether it happened is unknown; nothing may be acknowledged.
+    #[error("catalog unavailable")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    #[error("no space left for the catalog")]
+    Full(#[source] Box<dyn Error + Send + Sync>),
+    /// What is stored breaks a rule that every commit keeps.
+    #[error("the catalog is inconsistent: {0}")]
+    Inconsistent(&'static str),
+}

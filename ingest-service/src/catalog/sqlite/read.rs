@@ -1,0 +1,165 @@
+//! Questions that change nothing.
+
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+
+use super::{
+    super::{CatalogError, ListQuery, StoredChunk},
+    row,
+};
+use crate::domain::{
+    capture::{Capture, StoredSlot},
+    id::{Blake3, ChunkIndex, SegmentId, Uid},
+    range::{IndexRange, Missing},
+};
+
+pub(super) async fn list(
+    db: &mut SqliteConnection,
+    query: &ListQuery,
+) -> Result<Vec<Capture>, CatalogError> {
+    let mut sql = QueryBuilder::<Sqlite>::new(row::select_captures!("WHERE true"));
+    if let Some(before) = query.before {
+        sql.push(" AND c.uid < ")
+            .push_bind(before.as_bytes().to_vec());
+    }
+    if let Some(state) = query.state {
+        sql.push(" AND c.state = ")
+            .push_bind(row::state_code(state));
+    }
+    for (name, value) in &query.labels {
+        sql.push(" AND EXISTS (SELECT 1 FROM capture_labels l WHERE l.uid = c.uid AND l.name = ")
+            .push_bind(name.clone())
+            .push(" AND l.value = ")
+            .push_bind(value.clone())
+            .push(")");
+    }
+    sql.push(" ORDER BY c.uid DESC LIMIT ")
+        .push_bind(query.limit);
+    let rows = sql.build().fetch_all(db).await?;
+    rows.iter().map(row::read).collect()
+}
+
+pub(super) async fn slots(
+    db: &mut SqliteConnection,
+    uid: Uid,
+    indexes: &[ChunkIndex],
+) -> Result<Vec<(ChunkIndex, StoredSlot)>, CatalogError> {
+    let rows = sqlx::query(
+        "SELECT idx, bytes, crc32c, blake3 FROM chunks \
+         WHERE uid = ? AND idx IN (SELECT value FROM json_each(?))",
+    )
+    .bind(&uid.as_bytes()[..])
+    .bind(json_array(indexes.iter().map(|index| index.0)))
+    .fetch_all(db)
+    .await?;
+    rows.iter()
+        .map(|found| {
+            let slot = StoredSlot {
+                bytes: row::required(found, "bytes")?,
+                crc32c: row::required(found, "crc32c")?,
+                blake3: Blake3(row::bytes(found, "blake3")?),
+            };
+            Ok((ChunkIndex(row::required(found, "idx")?), slot))
+        })
+        .collect()
+}
+
+fn json_array(numbers: impl Iterator<Item = u32>) -> String {
+    let numbers: Vec<_> = numbers.map(|n| n.to_string()).collect();
+    format!("[{}]", numbers.join(","))
+}
+
+pub(super) async fn sealing(db: &mut SqliteConnection) -> Result<Vec<Uid>, CatalogError> {
+    let rows = sqlx::query("SELECT uid FROM captures WHERE state = 3")
+        .fetch_all(db)
+        .await?;
+    rows.iter().map(|found| row::uid(found, "uid")).collect()
+}
+
+/// Gaps before each durable chunk, and the one behind the last.
+pub(super) async fn missing(
+    db: &mut SqliteConnection,
+    uid: Uid,
+    count: Option<u32>,
+    ranges_max: usize,
+) -> Result<Missing, CatalogError> {
+    let Some(capture) = row::by_uid(db, uid).await? else {
+        return Ok(Missing::default());
+    };
+    let expected = count.unwrap_or_else(|| capture.expected_chunks());
+    let mut missing = Missing {
+        chunks: expected.saturating_sub(capture.progress.chunks),
+        ..Missing::default()
+    };
+    if missing.chunks == 0 {
+        return Ok(missing);
+    }
+    let mut add = |first: u32, end: u32| {
+        let Some(last) = end.checked_sub(1) else {
+            return;
+        };
+        let Some(range) = IndexRange::new(ChunkIndex(first), ChunkIndex(last)) else {
+            return;
+        };
+        if missing.ranges.len() < ranges_max {
+            missing.ranges.push(range);
+        } else {
+            missing.truncated = true;
+        }
+    };
+    let after_highest = capture.progress.highest.map_or(0, |h| h.0 + 1);
+    if capture.progress.chunks < after_highest {
+        for gap in gaps(db, uid, ranges_max.saturating_add(1)).await? {
+            add(gap.0, gap.1);
+        }
+    }
+    add(after_highest, expected);
+    Ok(missing)
+}
+
+/// Pairs of a gap's first index and the durable index behind it.
+async fn gaps(
+    db: &mut SqliteConnection,
+    uid: Uid,
+    limit: usize,
+) -> Result<Vec<(u32, u32)>, CatalogError> {
+    let rows = sqlx::query(
+        "SELECT previous + 1 AS first, idx FROM \
+         (SELECT idx, lag(idx, 1, -1) OVER (ORDER BY idx) AS previous FROM chunks WHERE uid = ?) \
+         WHERE idx > previous + 1 ORDER BY idx LIMIT ?",
+    )
+    .bind(&uid.as_bytes()[..])
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(db)
+    .await?;
+    rows.iter()
+        .map(|gap| Ok((row::required(gap, "first")?, row::required(gap, "idx")?)))
+        .collect()
+}
+
+pub(super) async fn chunks(
+    db: &mut SqliteConnection,
+    uid: Uid,
+    from: ChunkIndex,
+    limit: u32,
+) -> Result<Vec<StoredChunk>, CatalogError> {
+    let rows = sqlx::query(
+        "SELECT idx, bytes, crc32c, segment, offset FROM chunks \
+         WHERE uid = ? AND idx >= ? ORDER BY idx LIMIT ?",
+    )
+    .bind(&uid.as_bytes()[..])
+    .bind(from.0)
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
+    rows.iter()
+        .map(|found| {
+            Ok(StoredChunk {
+                index: ChunkIndex(row::required(found, "idx")?),
+                bytes: row::required(found, "bytes")?,
+                crc32c: row::required(found, "crc32c")?,
+                segment: SegmentId::from_bytes(row::bytes(found, "segment")?),
+                offset: row::required(found, "offset")?,
+            })
+        })
+        .collect()
+}

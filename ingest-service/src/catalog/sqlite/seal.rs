@@ -1,0 +1,113 @@
+//! Captures become complete.
+
+use futures::TryStreamExt as _;
+use sqlx::SqliteConnection;
+
+use super::{super::CatalogError, row};
+use crate::domain::{
+    capture::{Capture, DigestOnTheWay, Refusal, SealParams, SealStep, State},
+    crc::CrcCombiner,
+    id::{Sha256, Uid},
+    time::Timestamp,
+};
+
+pub(super) async fn seal(
+    db: &mut SqliteConnection,
+    uid: Uid,
+    params: &SealParams,
+    known: Option<DigestOnTheWay>,
+    now: Timestamp,
+) -> Result<Option<(Capture, SealStep)>, CatalogError> {
+    let Some(mut capture) = row::by_uid(db, uid).await? else {
+        return Ok(None);
+    };
+    let step = capture.seal(params, known)?;
+    finish(db, &mut capture, step, now).await?;
+    row::update(db, &capture).await?;
+    Ok(Some((capture, step)))
+}
+
+/// Seals by the declared count; what stands against it is told to who asks.
+pub(super) async fn seal_if_complete(
+    db: &mut SqliteConnection,
+    capture: &mut Capture,
+    known: Option<DigestOnTheWay>,
+    now: Timestamp,
+) -> Result<(), CatalogError> {
+    if capture.state != State::Receiving || !capture.has_every_declared_chunk() {
+        return Ok(());
+    }
+    match capture.seal(&SealParams::default(), known) {
+        Ok(step) => finish(db, capture, step, now).await,
+        Err(refusal) => {
+            tracing::info!(capture.id = %capture.id, %refusal, "complete, yet not sealed");
+            Ok(())
+        }
+    }
+}
+
+/// The inner result is the digest's verdict: in either case the row has changed.
+pub(super) async fn settle_digest(
+    db: &mut SqliteConnection,
+    uid: Uid,
+    computed: Sha256,
+    now: Timestamp,
+) -> Result<Result<Option<Capture>, Refusal>, CatalogError> {
+    let Some(mut capture) = row::by_uid(db, uid).await? else {
+        return Ok(Ok(None));
+    };
+    let settled = capture.settle_digest(computed);
+    if let Ok(step) = settled {
+        finish(db, &mut capture, step, now).await?;
+    }
+    row::update(db, &capture).await?;
+    Ok(settled.map(|_| Some(capture)))
+}
+
+pub(super) async fn abandon(
+    db: &mut SqliteConnection,
+    uid: Uid,
+    expires: Timestamp,
+) -> Result<(), CatalogError> {
+    let Some(mut capture) = row::by_uid(db, uid).await? else {
+        return Ok(());
+    };
+    if capture.state == State::Sealing {
+        capture.abandon_seal();
+        capture.expires = expires;
+        row::update(db, &capture).await?;
+    }
+    Ok(())
+}
+
+async fn finish(
+    db: &mut SqliteConnection,
+    capture: &mut Capture,
+    step: SealStep,
+    now: Timestamp,
+) -> Result<(), CatalogError> {
+    if step == SealStep::Sealed {
+        capture.crc32c = Some(whole_crc(db, capture).await?);
+        capture.sealed = Some(now);
+    }
+    Ok(())
+}
+
+async fn whole_crc(db: &mut SqliteConnection, capture: &Capture) -> Result<u32, CatalogError> {
+    let mut rows = sqlx::query("SELECT bytes, crc32c FROM chunks WHERE uid = ? ORDER BY idx")
+        .bind(&capture.uid.as_bytes()[..])
+        .fetch(db);
+    let mut whole = CrcCombiner::default();
+    while let Some(chunk) = rows.try_next().await? {
+        whole.append(
+            row::required(&chunk, "crc32c")?,
+            row::required(&chunk, "bytes")?,
+        );
+    }
+    if whole.bytes() != capture.progress.bytes {
+        return Err(CatalogError::Inconsistent(
+            "chunks are not of the counted size",
+        ));
+    }
+    Ok(whole.crc())
+}

@@ -1,0 +1,78 @@
+use std::time::Duration;
+
+use super::*;
+use crate::catalog::conformance;
+
+async fn open(directory: &tempfile::TempDir) -> SqliteCatalog {
+    let url = format!("sqlite://{}/catalog.db", directory.path().display());
+    SqliteCatalog::open(&url).await.unwrap()
+}
+
+#[tokio::test]
+async fn sqlite_is_a_catalog() {
+    let directory = tempfile::tempdir().unwrap();
+    conformance::suite(&open(&directory).await).await;
+}
+
+#[tokio::test]
+async fn what_was_committed_is_there_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let catalog = open(&directory).await;
+    let before = conformance::store_two_of_three(&catalog, "restart").await;
+    drop(catalog);
+    let again = open(&directory).await;
+    assert_eq!(again.by_uid(before.uid).await.unwrap(), Some(before));
+}
+
+#[tokio::test]
+async fn an_entered_segment_settles_a_commit_whose_outcome_is_unknown() {
+    let directory = tempfile::tempdir().unwrap();
+    let catalog = open(&directory).await;
+    let capture = conformance::store_two_of_three(&catalog, "settle").await;
+    let chunks = catalog.chunks(capture.uid, ChunkIndex(0), 1).await.unwrap();
+    assert!(catalog.knows_segment(chunks[0].segment).await.unwrap());
+    assert!(!catalog.knows_segment(SegmentId::generate()).await.unwrap());
+}
+
+#[tokio::test]
+async fn every_commit_is_synced() {
+    let directory = tempfile::tempdir().unwrap();
+    let catalog = open(&directory).await;
+    let pragma = |name: &'static str| sqlx::query_scalar::<_, String>(name);
+    let synchronous = sqlx::query_scalar::<_, i64>("PRAGMA synchronous");
+    let (full, foreign_keys) = (2, sqlx::query_scalar::<_, i64>("PRAGMA foreign_keys"));
+    assert_eq!(synchronous.fetch_one(&catalog.writer).await.unwrap(), full);
+    assert_eq!(foreign_keys.fetch_one(&catalog.writer).await.unwrap(), 1);
+    let journal = pragma("PRAGMA journal_mode").fetch_one(&catalog.writer);
+    assert_eq!(journal.await.unwrap(), "wal");
+}
+
+#[tokio::test]
+async fn a_dropped_commit_leaves_the_writer_usable() {
+    let directory = tempfile::tempdir().unwrap();
+    let catalog = open(&directory).await;
+    let mut tx = catalog.begin().await.unwrap();
+    sqlx::query("DELETE FROM captures")
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    drop(tx);
+    let next = tokio::time::timeout(Duration::from_secs(60), catalog.begin());
+    next.await.expect("the writer is free again").unwrap();
+}
+
+#[tokio::test]
+async fn what_is_no_catalog_is_not_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("catalog.db");
+    std::fs::write(&path, "x".repeat(5000)).unwrap();
+    let url = format!("sqlite://{}", path.display());
+    assert!(matches!(
+        SqliteCatalog::open(&url).await,
+        Err(OpenError::Open(_) | OpenError::Migrate(_))
+    ));
+    assert!(matches!(
+        SqliteCatalog::open("postgres://x/y").await,
+        Err(OpenError::Scheme)
+    ));
+}

@@ -1,0 +1,86 @@
+//! The one task that writes commits: all segments that wait, of all calls, go
+//! into one transaction, so that its sync is paid once for all of them.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::TaskTracker;
+
+use super::{error::Error, time::Timestamp};
+use crate::catalog::{Catalog, CommitRules, Committed, SegmentCommit};
+
+/// Segments in one transaction: 64 of 8 MiB are more than the staging budget
+/// holds, and small ones of 64 calls share a sync.
+const GROUP_SEGMENTS_MAX: usize = 64;
+
+/// Hands segments to the committing task.
+#[derive(Clone, Debug)]
+pub struct Committer {
+    jobs: mpsc::Sender<Job>,
+}
+
+#[derive(Debug)]
+struct Job {
+    segment: SegmentCommit,
+    done: oneshot::Sender<Result<Committed, Error>>,
+}
+
+/// What each commit is told.
+#[derive(Clone, Copy, Debug)]
+pub struct CommitSettings {
+    pub unsealed_ttl: Duration,
+    pub capture_bytes_max: u64,
+}
+
+impl Committer {
+    /// Starts the task. It ends when all its handles are dropped and all jobs done.
+    #[must_use]
+    pub fn start(tasks: &TaskTracker, catalog: Arc<dyn Catalog>, settings: CommitSettings) -> Self {
+        let (jobs, mut queue) = mpsc::channel(GROUP_SEGMENTS_MAX);
+        tasks.spawn(async move {
+            let mut group = Vec::new();
+            while queue.recv_many(&mut group, GROUP_SEGMENTS_MAX).await > 0 {
+                commit_group(&*catalog, std::mem::take(&mut group), settings).await;
+            }
+        });
+        Self { jobs }
+    }
+
+    /// Commits one segment; see [`Catalog::commit`].
+    ///
+    /// Cancel safety: a dropped call may still be committed.
+    ///
+    /// # Errors
+    /// [`Error::StorageUnavailable`] or [`Error::StorageFull`]: nothing may be
+    /// acknowledged, and whether it is committed is unknown.
+    pub async fn commit(&self, segment: SegmentCommit) -> Result<Committed, Error> {
+        let (done, outcome) = oneshot::channel();
+        let sent = self.jobs.send(Job { segment, done }).await;
+        let gone = |_| Error::Internal(Arc::new(CommitterGone));
+        sent.map_err(|_job| Error::Internal(Arc::new(CommitterGone)))?;
+        outcome.await.map_err(gone)?
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the committing task is gone")]
+struct CommitterGone;
+
+async fn commit_group(catalog: &dyn Catalog, group: Vec<Job>, settings: CommitSettings) {
+    let now = Timestamp::now();
+    let rules = CommitRules {
+        now,
+        expires: now.plus(settings.unsealed_ttl),
+        capture_bytes_max: settings.capture_bytes_max,
+    };
+    let (segments, waiting): (Vec<_>, Vec<_>) =
+        group.into_iter().map(|job| (job.segment, job.done)).unzip();
+    let answers: Vec<Result<Committed, Error>> = match catalog.commit(&segments, rules).await {
+        Ok(committed) => committed.into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(error.into()); segments.len()],
+    };
+    for (done, answer) in waiting.into_iter().zip(answers) {
+        // The call may be gone; what is committed stays.
+        let _: Result<(), _> = done.send(answer);
+    }
+}

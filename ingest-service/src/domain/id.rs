@@ -1,0 +1,213 @@
+//! Names of things: captures, chunks, segments and digests.
+
+use std::{fmt, str::FromStr};
+
+use uuid::Uuid;
+use weir_shared::store::ObjectKey;
+
+/// Longest capture id, bytes.
+const CAPTURE_ID_BYTES_MAX: usize = 128;
+
+/// What a caller calls its capture: `[a-z0-9][a-z0-9._-]{0,127}`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CaptureId(String);
+
+/// Not a capture id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be [a-z0-9][a-z0-9._-]{{0,127}}")]
+pub struct InvalidCaptureId;
+
+impl CaptureId {
+    /// An id for a caller that gave none.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(format!("c-{}", Uuid::now_v7().simple()))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for CaptureId {
+    type Error = InvalidCaptureId;
+
+    fn try_from(text: String) -> Result<Self, InvalidCaptureId> {
+        let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        let Some((&first, rest)) = text.as_bytes().split_first() else {
+            return Err(InvalidCaptureId);
+        };
+        let rest_is_plain = rest
+            .iter()
+            .all(|&b| alphanumeric(b) || matches!(b, b'.' | b'_' | b'-'));
+        if !alphanumeric(first) || !rest_is_plain || text.len() > CAPTURE_ID_BYTES_MAX {
+            return Err(InvalidCaptureId);
+        }
+        Ok(Self(text))
+    }
+}
+
+impl FromStr for CaptureId {
+    type Err = InvalidCaptureId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCaptureId> {
+        text.to_owned().try_into()
+    }
+}
+
+impl fmt::Display for CaptureId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One creation of a capture: tells it from an earlier one of the same id.
+/// Ordered by creation time (UUID version 7, RFC 9562).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Uid(Uuid);
+
+impl Uid {
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One segment: an immutable object of the store that holds chunks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SegmentId(Uuid);
+
+impl SegmentId {
+    /// Where segments are below the store's root.
+    pub const PREFIX: &str = "seg";
+
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+
+    /// The key of the segment's object.
+    #[must_use]
+    pub fn object_key(&self) -> ObjectKey {
+        let text = format!("{}/{}", Self::PREFIX, self.0);
+        ObjectKey::try_from(text).expect("a prefix and a UUID are a key")
+    }
+
+    /// The segment whose object this is; `None` for objects that are no segments.
+    #[must_use]
+    pub fn of_object(key: &ObjectKey) -> Option<Self> {
+        let name = key.as_ref().strip_prefix(Self::PREFIX)?.strip_prefix('/')?;
+        let id = Self(Uuid::try_parse(name).ok()?);
+        // Other spellings of a UUID would name an object that is not ours.
+        (id.object_key() == *key).then_some(id)
+    }
+}
+
+/// Place of a chunk in its capture, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChunkIndex(pub u32);
+
+/// BLAKE3 of a chunk: what makes two chunks equal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Blake3(pub [u8; 32]);
+
+impl Blake3 {
+    #[must_use]
+    pub fn of(data: &[u8]) -> Self {
+        Self(*blake3::hash(data).as_bytes())
+    }
+}
+
+/// SHA-256 (FIPS 180-4) of a whole capture.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Sha256(pub [u8; 32]);
+
+impl Sha256 {
+    #[must_use]
+    pub fn of(data: &[u8]) -> Self {
+        use sha2::Digest as _;
+        Self(sha2::Sha256::digest(data).into())
+    }
+}
+
+impl fmt::Debug for Blake3 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "blake3:{}", hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for Sha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sha256:{}", hex::encode(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_id(text: &str, is_id: bool) {
+        assert_eq!(text.parse::<CaptureId>().is_ok(), is_id, "{text:?}");
+    }
+
+    #[test]
+    fn capture_ids_are_plain_lower_case_names() {
+        check_id("a", true);
+        check_id("0-office.2026_11", true);
+        check_id("", false);
+        check_id("-a", false);
+        check_id(".a", false);
+        check_id("A", false);
+        check_id("a/b", false);
+        check_id("ä", false);
+        check_id("a b", false);
+        check_id(&"a".repeat(128), true);
+        check_id(&"a".repeat(129), false);
+        check_id(CaptureId::generate().as_str(), true);
+    }
+
+    #[test]
+    fn only_the_own_spelling_of_a_key_is_a_segment() {
+        let id = SegmentId::generate();
+        let of = |text: &str| SegmentId::of_object(&text.parse().unwrap());
+        assert_eq!(SegmentId::of_object(&id.object_key()), Some(id));
+        assert_eq!(of(&id.object_key().as_ref().to_uppercase()), None);
+        assert_eq!(of(&format!("seg/{}", id.0.simple())), None);
+        assert_eq!(of("manifest/x"), None);
+        assert_eq!(of("seg/x"), None);
+    }
+
+    #[test]
+    fn later_captures_have_larger_uids() {
+        let uids: Vec<_> = (0..1000).map(|_| Uid::generate()).collect();
+        assert!(uids.is_sorted());
+    }
+}

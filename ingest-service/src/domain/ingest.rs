@@ -1,0 +1,285 @@
+//! The service's operations on captures.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use weir_shared::store::SegmentStore;
+
+use super::{
+    capture::{Capture, DigestOnTheWay, Refusal, SealParams, SealStep, Spec, State},
+    chunk::{ChunkLimits, IncomingChunk},
+    committer::{CommitSettings, Committer},
+    digest::RunningDigest,
+    error::Error,
+    id::{CaptureId, Uid},
+    live::{InUse, Live},
+    range::Missing,
+    sealer::Sealer,
+    staging::Staging,
+    time::Timestamp,
+    write::{NextTurn, Segment, Tally, Writer},
+};
+use crate::catalog::{Catalog, ListQuery, Times};
+
+/// Ranges in a refused seal: they travel in headers.
+const SEAL_MISSING_RANGES_MAX: usize = 64;
+
+/// Bounds and intervals of the service.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    pub chunks: ChunkLimits,
+    pub capture_bytes_max: u64,
+    /// Longest time from a chunk's receipt to the closing of its segment.
+    pub commit_interval: Duration,
+    /// How long an unsealed capture is kept without progress.
+    pub unsealed_ttl: Duration,
+    /// Bytes between receipt and commit, of all calls.
+    pub staging_bytes: usize,
+}
+
+/// All that the operations share.
+#[derive(Debug)]
+pub struct Ingest {
+    pub catalog: Arc<dyn Catalog>,
+    pub store: Arc<dyn SegmentStore>,
+    pub settings: Settings,
+    pub tasks: TaskTracker,
+    pub shutdown: CancellationToken,
+    pub(super) writer: Writer,
+    pub(super) staging: Staging,
+    pub(super) live: Arc<Live>,
+    pub(super) sealer: Sealer,
+}
+
+/// What became of a single chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    Stored,
+    /// The same bytes were there already: a retry, not an error.
+    Duplicate,
+}
+
+impl Ingest {
+    /// Starts the committing task on `tasks`.
+    #[must_use]
+    pub fn start(
+        catalog: Arc<dyn Catalog>,
+        store: Arc<dyn SegmentStore>,
+        settings: Settings,
+        tasks: TaskTracker,
+        shutdown: CancellationToken,
+    ) -> Arc<Self> {
+        let commits = CommitSettings {
+            unsealed_ttl: settings.unsealed_ttl,
+            capture_bytes_max: settings.capture_bytes_max,
+        };
+        let committer = Committer::start(&tasks, Arc::clone(&catalog), commits);
+        let writer = Writer {
+            catalog: Arc::clone(&catalog),
+            store: Arc::clone(&store),
+            committer,
+            tasks: tasks.clone(),
+        };
+        Arc::new(Self {
+            catalog,
+            store,
+            settings,
+            tasks,
+            shutdown,
+            writer,
+            staging: Staging::new(settings.staging_bytes),
+            live: Arc::default(),
+            sealer: Sealer::default(),
+        })
+    }
+
+    /// Starts a capture or goes on with it.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when what is set differs from what was declared.
+    pub async fn create(self: &Arc<Self>, spec: &Spec) -> Result<Capture, Error> {
+        if spec.declared.size_bytes > Some(self.settings.capture_bytes_max) {
+            return Err(Error::CaptureTooLarge {
+                bytes_max: self.settings.capture_bytes_max,
+            });
+        }
+        let now = Timestamp::now();
+        let times = Times {
+            now,
+            expires: self.expires_from(now),
+        };
+        let capture = self.catalog.create(spec, times).await?;
+        if capture.state == State::Sealing {
+            self.check_digest(&capture);
+        }
+        let unknown = capture.state == State::Sealed && capture.sha256.is_none();
+        match spec.declared.sha256 {
+            // Sealed before anybody asked for a digest: it is read now.
+            Some(wanted) if unknown => {
+                let capture = self.settled_digest(capture).await?;
+                if capture.sha256 != Some(wanted) {
+                    return Err(Refusal::ParamsDiffer { field: "sha256" }.into());
+                }
+                Ok(capture)
+            }
+            _ => Ok(capture),
+        }
+    }
+
+    /// Stores one chunk.
+    ///
+    /// Cancel safety: a dropped call may still store it.
+    ///
+    /// # Errors
+    /// As for a chunk of an upload.
+    pub async fn put_chunk(
+        self: &Arc<Self>,
+        id: &CaptureId,
+        chunk: IncomingChunk,
+    ) -> Result<Put, Error> {
+        let capture = self.get(id).await?;
+        let chunk = chunk.check(&capture.declared, self.settings.chunks)?;
+        let reserved = match self.staging.try_reserve(chunk.bytes) {
+            Some(reserved) => reserved,
+            None => self.staging.reserve(chunk.bytes).await,
+        };
+        let segment = Segment {
+            capture: capture.id.clone(),
+            uid: capture.uid,
+            chunks: vec![chunk],
+            reserved,
+        };
+        let running = capture.declared.sha256.map(|_| RunningDigest::default());
+        let (turn, _next) = NextTurn::first(running).take();
+        let ingest = Arc::clone(self);
+        let written = self.tasks.spawn(async move {
+            let written = ingest.writer.write(segment, turn).await;
+            ingest.check_digest_after(written.as_ref().ok());
+            written
+        });
+        let tally = written.await.map_err(|e| Error::Internal(Arc::new(e)))??;
+        Ok(match tally.stored {
+            0 => Put::Duplicate,
+            _ => Put::Stored,
+        })
+    }
+
+    /// Seals, and waits for the check of a digest.
+    ///
+    /// Cancel safety: the check goes on when the call is dropped.
+    ///
+    /// # Errors
+    /// What stands against it; nothing has changed then.
+    pub async fn seal(
+        self: &Arc<Self>,
+        capture: &Capture,
+        params: &SealParams,
+        known: Option<DigestOnTheWay>,
+    ) -> Result<Capture, Error> {
+        let sealed = self
+            .catalog
+            .seal(capture.uid, params, known, Timestamp::now());
+        let (capture, step) = match sealed.await {
+            Ok(Some(sealed)) => sealed,
+            Ok(None) => return Err(Error::Deleted(capture.id.clone())),
+            Err(error) => return Err(self.with_missing(capture.uid, error.into()).await),
+        };
+        if step != SealStep::NeedsDigest {
+            return Ok(capture);
+        }
+        let capture = self.settled_digest(capture).await?;
+        match params.sha256 {
+            Some(wanted) if capture.sha256 != Some(wanted) => Err(Refusal::DigestDiffers.into()),
+            _ => Ok(capture),
+        }
+    }
+
+    async fn with_missing(&self, uid: Uid, error: Error) -> Error {
+        let Error::Refused(Refusal::Incomplete { count }) = error else {
+            return error;
+        };
+        let missing = self
+            .catalog
+            .missing(uid, Some(count), SEAL_MISSING_RANGES_MAX);
+        match missing.await {
+            Ok(missing) => Error::Missing(missing),
+            Err(error) => error.into(),
+        }
+    }
+
+    /// # Errors
+    /// [`Error::Unknown`]
+    pub async fn get(&self, id: &CaptureId) -> Result<Capture, Error> {
+        let found = self.catalog.by_id(id).await?;
+        found.ok_or_else(|| Error::Unknown(id.clone()))
+    }
+
+    /// What a capture still lacks.
+    ///
+    /// # Errors
+    /// When the catalog is away.
+    pub async fn missing(&self, capture: &Capture, ranges_max: usize) -> Result<Missing, Error> {
+        match capture.state {
+            State::Receiving => {}
+            State::Sealing | State::Sealed => return Ok(Missing::default()),
+        }
+        Ok(self.catalog.missing(capture.uid, None, ranges_max).await?)
+    }
+
+    /// # Errors
+    /// When the catalog is away.
+    pub async fn list(&self, query: &ListQuery) -> Result<Vec<Capture>, Error> {
+        Ok(self.catalog.list(query).await?)
+    }
+
+    /// Removes a capture and ends the calls that use it. False: there was none.
+    ///
+    /// # Errors
+    /// When the catalog is away.
+    pub async fn delete(&self, id: &CaptureId) -> Result<bool, Error> {
+        let deleted = self.catalog.delete(id, Timestamp::now()).await?;
+        if let Some(uid) = deleted {
+            self.live.deleted(uid);
+        }
+        Ok(deleted.is_some())
+    }
+
+    /// Begins to use a capture: the call ends when it is deleted.
+    ///
+    /// # Errors
+    /// [`Error::Deleted`] when it is gone already.
+    pub async fn use_capture(&self, capture: &Capture) -> Result<InUse, Error> {
+        let used = self.live.use_capture(capture.uid);
+        match self.catalog.by_uid(capture.uid).await? {
+            Some(_) => Ok(used),
+            None => Err(Error::Deleted(capture.id.clone())),
+        }
+    }
+
+    /// A sealed capture, in use by this call.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] or [`Error::NotSealed`].
+    pub async fn use_sealed(&self, id: &CaptureId) -> Result<(Arc<Capture>, InUse), Error> {
+        let capture = self.get(id).await?;
+        match capture.state {
+            State::Sealed => {}
+            State::Receiving | State::Sealing => return Err(Error::NotSealed(id.clone())),
+        }
+        let used = self.use_capture(&capture).await?;
+        Ok((Arc::new(capture), used))
+    }
+
+    /// Begins the check that a commit may have left to do.
+    pub(super) fn check_digest_after(self: &Arc<Self>, tally: Option<&Tally>) {
+        if let Some(capture) = tally.and_then(|t| t.capture.as_deref())
+            && capture.state == State::Sealing
+        {
+            self.check_digest(capture);
+        }
+    }
+
+    pub(super) fn expires_from(&self, now: Timestamp) -> Timestamp {
+        now.plus(self.settings.unsealed_ttl)
+    }
+}

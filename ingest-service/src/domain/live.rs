@@ -1,0 +1,104 @@
+//! Which captures calls are using, so that a deletion ends those calls at once.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio_util::sync::CancellationToken;
+
+use super::id::Uid;
+
+/// The captures in use in this process. Calls of another instance learn of a
+/// deletion from the catalog, at their next commit or read.
+#[derive(Debug, Default)]
+pub struct Live {
+    used: Mutex<HashMap<Uid, Use>>,
+}
+
+#[derive(Debug)]
+struct Use {
+    deleted: CancellationToken,
+    calls: usize,
+}
+
+/// A call's use of a capture.
+#[derive(Debug)]
+pub struct InUse {
+    live: Arc<Live>,
+    uid: Uid,
+    deleted: CancellationToken,
+}
+
+impl Live {
+    /// Begins to use a capture. Look it up once more after this: a deletion
+    /// before it is not told.
+    #[must_use]
+    pub fn use_capture(self: &Arc<Self>, uid: Uid) -> InUse {
+        let mut used = self.lock();
+        let entry = used.entry(uid).or_insert_with(|| Use {
+            deleted: CancellationToken::new(),
+            calls: 0,
+        });
+        entry.calls += 1;
+        InUse {
+            live: Arc::clone(self),
+            uid,
+            deleted: entry.deleted.clone(),
+        }
+    }
+
+    /// Tells the calls that use this capture that it is gone.
+    pub fn deleted(&self, uid: Uid) {
+        if let Some(used) = self.lock().get(&uid) {
+            used.deleted.cancel();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uid, Use>> {
+        // No code that can panic runs under the lock.
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl InUse {
+    /// Returns when the capture has been deleted.
+    pub async fn deleted(&self) {
+        self.deleted.cancelled().await;
+    }
+
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        self.deleted.is_cancelled()
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        let mut used = self.live.lock();
+        if let Some(entry) = used.get_mut(&self.uid) {
+            entry.calls -= 1;
+            if entry.calls == 0 {
+                used.remove(&self.uid);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deletion_is_told_to_the_calls_of_that_capture_only() {
+        let live = Arc::new(Live::default());
+        let [one, other] = [Uid::generate(), Uid::generate()];
+        let (first, second) = (live.use_capture(one), live.use_capture(one));
+        let unrelated = live.use_capture(other);
+        live.deleted(one);
+        assert!(first.is_deleted() && second.is_deleted());
+        assert!(!unrelated.is_deleted());
+        drop((first, second, unrelated));
+        assert!(live.lock().is_empty());
+    }
+}

@@ -1,0 +1,24 @@
+//! What the service does, without gRPC and without a database.
+
+pub mod capture;
+pub mod chunk;
+pub mod committer;
+pub mod crc;
+pub mod digest;
+pub mod error;
+pub mod extent;
+pub mod id;
+pub mod ingest;
+pub mod live;
+pub mod range;
+pub mod read;
+pub mod sealer;
+pub mod segment;
+pub mod staging;
+pub mod time;
+pub mod upkeep;
+pub mod upload;
+pub mod write;
+
+#[cfg(test)]
+pub(crate) mod testing;

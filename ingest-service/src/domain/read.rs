@@ -1,0 +1,209 @@
+//! Stored bytes, read back and verified.
+
+use std::{ops::Range, sync::Arc};
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use weir_shared::{limits::CHUNK_BYTES_RECOMMENDED, store::StoreError};
+
+use super::{
+    capture::Capture,
+    error::Error,
+    extent::{Extent, Extents},
+    ingest::Ingest,
+    live::InUse,
+    range::{IndexRange, IndexRanges},
+};
+
+/// What a read holds at a time, bytes: a chunk at least, and far below a
+/// segment, since many reads may wait for slow clients.
+const READ_EXTENT_BYTES_MAX: u64 = 2 << 20;
+
+/// Ranges that name corrupt chunks: they travel in headers.
+const CORRUPT_RANGES_MAX: usize = 64;
+
+/// Chunks of one extent: it is as long as a segment at most.
+const EXTENT_CHUNKS_MAX: u32 = 10_000;
+
+impl Ingest {
+    /// The bytes of an extent, verified.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] names the chunks; [`Error::Deleted`] or
+    /// [`Error::ObjectMissing`] when the object is gone.
+    pub async fn fetch(&self, capture: &Capture, extent: &Extent) -> Result<Bytes, Error> {
+        let key = extent.segment.object_key();
+        let range = extent.offset..extent.offset + extent.bytes;
+        let bytes = match self.store.get(&key, range).await {
+            Ok(bytes) => bytes,
+            Err(error @ (StoreError::Unavailable(_) | StoreError::Full(_))) => {
+                return Err(Error::StorageUnavailable(Arc::new(error)));
+            }
+            Err(StoreError::Missing | StoreError::OutsideObject | StoreError::Exists) => {
+                return Err(self.why_missing(capture).await);
+            }
+        };
+        if crc32c::crc32c(&bytes) == extent.crc32c {
+            return Ok(bytes);
+        }
+        Err(self.which_corrupt(capture, extent, &bytes).await)
+    }
+
+    /// An object of a capture is not there: was it deleted meanwhile?
+    pub async fn why_missing(&self, capture: &Capture) -> Error {
+        match self.catalog.by_uid(capture.uid).await {
+            Ok(None) => Error::Deleted(capture.id.clone()),
+            Ok(Some(_)) => Error::ObjectMissing(capture.id.clone()),
+            Err(error) => error.into(),
+        }
+    }
+
+    /// An extent that failed its CRC elsewhere, read again to name its chunks.
+    pub async fn why_corrupt(&self, capture: &Capture, extent: &Extent) -> Error {
+        match self.fetch(capture, extent).await {
+            Err(error) => error,
+            // Good here: it was damaged on the way, or there.
+            Ok(_) => Error::Corrupt {
+                capture: capture.id.clone(),
+                ranges: IndexRange::new(extent.first, extent.last)
+                    .into_iter()
+                    .collect(),
+            },
+        }
+    }
+
+    async fn which_corrupt(&self, capture: &Capture, extent: &Extent, bytes: &[u8]) -> Error {
+        let chunks = self
+            .catalog
+            .chunks(capture.uid, extent.first, EXTENT_CHUNKS_MAX);
+        let chunks = match chunks.await {
+            Ok(chunks) => chunks,
+            Err(error) => return error.into(),
+        };
+        let mut corrupt = IndexRanges::at_most(CORRUPT_RANGES_MAX);
+        for chunk in chunks.iter().take_while(|c| c.index <= extent.last) {
+            let begin = u64::from(chunk.offset).saturating_sub(extent.offset);
+            let span = begin..begin + u64::from(chunk.bytes);
+            if slice(bytes, span).map(crc32c::crc32c) != Some(chunk.crc32c) {
+                corrupt.push(chunk.index);
+            }
+        }
+        Error::Corrupt {
+            capture: capture.id.clone(),
+            ranges: corrupt.into_vec(),
+        }
+    }
+
+    /// Sends these bytes of a sealed capture, in order.
+    ///
+    /// # Errors
+    /// What ended it early; [`Error::Ended`] when the call did.
+    pub async fn read(
+        &self,
+        capture: Arc<Capture>,
+        used: InUse,
+        span: Range<u64>,
+        sink: mpsc::Sender<Bytes>,
+        ended: CancellationToken,
+    ) -> Result<(), Error> {
+        let catalog = Arc::clone(&self.catalog);
+        let mut extents = Extents::new(catalog, Arc::clone(&capture), READ_EXTENT_BYTES_MAX);
+        let mut begin = 0;
+        while begin < span.end {
+            let Some(extent) = extents.next().await? else {
+                return Ok(());
+            };
+            let end = begin + extent.bytes;
+            if end > span.start {
+                let bytes = self.fetch(&capture, &extent).await?;
+                let from = span.start.saturating_sub(begin);
+                let to = span.end.min(end) - begin;
+                send(&capture, &used, cut(&bytes, from..to), &sink, &ended).await?;
+            }
+            begin = end;
+        }
+        Ok(())
+    }
+}
+
+/// The one way a relaying task waits: for the client, the end of its call, or
+/// the deletion of what it reads.
+async fn send(
+    capture: &Capture,
+    used: &InUse,
+    mut bytes: Bytes,
+    sink: &mpsc::Sender<Bytes>,
+    ended: &CancellationToken,
+) -> Result<(), Error> {
+    while !bytes.is_empty() {
+        let piece = bytes.split_to(bytes.len().min(CHUNK_BYTES_RECOMMENDED));
+        tokio::select! {
+            biased;
+            () = ended.cancelled() => return Err(Error::Ended),
+            () = used.deleted() => return Err(Error::Deleted(capture.id.clone())),
+            sent = sink.send(piece) => sent.map_err(|_| Error::Ended)?,
+        }
+    }
+    Ok(())
+}
+
+fn cut(bytes: &Bytes, span: Range<u64>) -> Bytes {
+    let part = slice(bytes, span).unwrap_or_default();
+    bytes.slice_ref(part)
+}
+
+fn slice(bytes: &[u8], span: Range<u64>) -> Option<&[u8]> {
+    let begin = usize::try_from(span.start).ok()?;
+    let end = usize::try_from(span.end).ok()?;
+    bytes.get(begin..end)
+}
+
+/// The bytes that a caller asks for: `length` zero reads to the end.
+///
+/// # Errors
+/// [`Error::Range`] when they are not all there.
+pub fn span(capture: &Capture, offset: u64, length: u64) -> Result<Range<u64>, Error> {
+    let bytes = capture.progress.bytes;
+    let end = match length {
+        0 => Some(bytes),
+        _ => offset.checked_add(length),
+    };
+    match end {
+        Some(end) if offset <= end && end <= bytes => Ok(offset..end),
+        _ => Err(Error::Range { bytes }),
+    }
+}
+
+/// Where an extent begins that a reader found bad.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadRun {
+    pub object: String,
+    pub offset: u64,
+}
+
+impl Ingest {
+    /// Why a reader elsewhere could not use a run of this capture.
+    pub async fn why_bad(&self, capture: &Arc<Capture>, run: Option<BadRun>) -> Error {
+        let catalog = Arc::clone(&self.catalog);
+        let bytes_max = weir_shared::limits::SEGMENT_BYTES_MAX;
+        let mut extents = Extents::new(catalog, Arc::clone(capture), bytes_max);
+        loop {
+            let extent = match extents.next().await {
+                Ok(Some(extent)) => extent,
+                Ok(None) => break,
+                Err(error) => return error,
+            };
+            let is_it = run.as_ref().is_some_and(|run| {
+                run.offset == extent.offset && extent.segment.object_key().as_ref() == run.object
+            });
+            if is_it {
+                return self.why_corrupt(capture, &extent).await;
+            }
+        }
+        Error::Corrupt {
+            capture: capture.id.clone(),
+            ranges: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Checks of a whole digest that need a read. Each runs in a task that
+//! outlives the call that began it; whoever asks for the same joins it.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use sha2::{Digest as _, Sha256 as Hasher};
+use tokio::sync::watch;
+use weir_shared::limits::SEGMENT_BYTES_MAX;
+
+use super::{
+    capture::Capture,
+    error::Error,
+    extent::Extents,
+    id::{Sha256, Uid},
+    ingest::Ingest,
+    time::Timestamp,
+};
+
+type Outcome = Result<Capture, Error>;
+type Running = watch::Receiver<Option<Outcome>>;
+
+/// The checks that run in this process.
+#[derive(Debug, Default)]
+pub struct Sealer {
+    running: Mutex<HashMap<Uid, Running>>,
+}
+
+impl Sealer {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uid, Running>> {
+        // No code that can panic runs under the lock.
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ingest {
+    /// Waits for the digest of a whole capture: joins the check that runs, or
+    /// begins one.
+    ///
+    /// Cancel safety: the check goes on.
+    ///
+    /// # Errors
+    /// [`super::capture::Refusal::DigestDiffers`], or why it could not be read:
+    /// the capture is receiving again.
+    pub(super) async fn settled_digest(self: &Arc<Self>, capture: Capture) -> Outcome {
+        let mut running = self.check_digest(&capture);
+        match running.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(outcome)) => outcome.clone(),
+            // The task was dropped without a word: only a panic does that.
+            Ok(None) | Err(_) => Err(Error::Internal(Arc::new(CheckLost))),
+        }
+    }
+
+    /// Begins a check, or joins the one that runs.
+    pub(super) fn check_digest(self: &Arc<Self>, capture: &Capture) -> Running {
+        let mut running = self.sealer.lock();
+        if let Some(check) = running.get(&capture.uid)
+            && check.has_changed().is_ok()
+        {
+            return check.clone();
+        }
+        let (told, outcome) = watch::channel(None);
+        running.insert(capture.uid, outcome.clone());
+        let (ingest, capture) = (Arc::clone(self), Arc::new(capture.clone()));
+        self.tasks.spawn(async move {
+            let outcome = ingest.read_and_settle(&capture).await;
+            // Later ones find the outcome in the catalog.
+            ingest.sealer.lock().remove(&capture.uid);
+            told.send_replace(Some(outcome));
+        });
+        outcome
+    }
+
+    async fn read_and_settle(&self, capture: &Arc<Capture>) -> Outcome {
+        let read = self.read_digest(capture).await;
+        let now = Timestamp::now();
+        match read {
+            Ok(computed) => {
+                let settled = self.catalog.settle_digest(capture.uid, computed, now);
+                let settled = settled.await?;
+                settled.ok_or_else(|| Error::Deleted(capture.id.clone()))
+            }
+            // Shutting down: the state stays, and the next start goes on.
+            Err(Error::Ended) => Err(Error::Ended),
+            Err(error) => {
+                tracing::warn!(capture.id = %capture.id, %error, "digest not checked");
+                let expires = self.expires_from(now);
+                self.catalog.abandon_seal(capture.uid, expires).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn read_digest(&self, capture: &Arc<Capture>) -> Result<Sha256, Error> {
+        let catalog = Arc::clone(&self.catalog);
+        let mut extents = Extents::new(catalog, Arc::clone(capture), SEGMENT_BYTES_MAX);
+        let mut hasher = Hasher::new();
+        while let Some(extent) = extents.next().await? {
+            if self.shutdown.is_cancelled() {
+                return Err(Error::Ended);
+            }
+            let bytes = self.fetch(capture, &extent).await?;
+            let hashing = self
+                .tasks
+                .spawn_blocking(move || hasher.chain_update(&bytes));
+            hasher = hashing.await.map_err(|e| Error::Internal(Arc::new(e)))?;
+        }
+        Ok(Sha256(hasher.finalize().into()))
+    }
+
+    /// Goes on with the checks that a restart cut.
+    ///
+    /// # Errors
+    /// When the catalog is away.
+    pub async fn resume_checks(self: &Arc<Self>) -> Result<(), Error> {
+        for uid in self.catalog.sealing().await? {
+            if let Some(capture) = self.catalog.by_uid(uid).await? {
+                tracing::info!(capture.id = %capture.id, "goes on with the check of its digest");
+                self.check_digest(&capture);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the check of a digest was lost")]
+struct CheckLost;

@@ -1,0 +1,234 @@
+//! What tests of the domain stand on: a store that fails as told, a catalog on
+//! a directory of its own, and uploads as lists of items.
+
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::{StreamExt as _, stream::BoxStream};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use weir_shared::store::{ObjectKey, ObjectMeta, SegmentStore, StoreError};
+
+use super::{
+    capture::{Declared, Spec},
+    chunk::{ChunkLimits, IncomingChunk},
+    id::{ChunkIndex, SegmentId},
+    ingest::{Ingest, Settings},
+    time::Timestamp,
+    upload::UploadItem,
+};
+use crate::catalog::{Catalog, SqliteCatalog};
+
+/// A store in memory that fails as told.
+#[derive(Debug)]
+pub(crate) struct FaultyStore {
+    objects: Mutex<BTreeMap<ObjectKey, (Bytes, SystemTime)>>,
+    faults: Mutex<Faults>,
+    /// A sweeper that comes between the next put and its commit.
+    pub(crate) sweeper: Mutex<Option<Arc<dyn Catalog>>>,
+}
+
+#[derive(Debug, Default)]
+struct Faults {
+    puts_before_failing: Option<usize>,
+    disk_full: bool,
+}
+
+impl Default for FaultyStore {
+    fn default() -> Self {
+        Self {
+            objects: Mutex::default(),
+            faults: Mutex::default(),
+            sweeper: Mutex::default(),
+        }
+    }
+}
+
+impl FaultyStore {
+    /// After so many more puts every one fails.
+    pub(crate) fn fail_after(&self, puts: usize, disk_full: bool) {
+        *self.faults.lock().unwrap() = Faults {
+            puts_before_failing: Some(puts),
+            disk_full,
+        };
+    }
+
+    pub(crate) fn heal(&self) {
+        *self.faults.lock().unwrap() = Faults::default();
+    }
+
+    pub(crate) fn keys(&self) -> Vec<ObjectKey> {
+        self.objects.lock().unwrap().keys().cloned().collect()
+    }
+
+    /// Flips one byte of every object.
+    pub(crate) fn corrupt_all(&self, offset: usize) {
+        for (body, _) in self.objects.lock().unwrap().values_mut() {
+            let mut bytes = body.to_vec();
+            bytes[offset] ^= 1;
+            *body = bytes.into();
+        }
+    }
+
+    fn put_now(&self, key: &ObjectKey, body: &[Bytes]) -> Result<(), StoreError> {
+        let mut faults = self.faults.lock().unwrap();
+        let disk_full = faults.disk_full;
+        match &mut faults.puts_before_failing {
+            Some(0) if disk_full => return Err(StoreError::Full("injected".into())),
+            Some(0) => return Err(StoreError::Unavailable("injected".into())),
+            Some(puts) => *puts -= 1,
+            None => {}
+        }
+        let mut objects = self.objects.lock().unwrap();
+        if objects.contains_key(key) {
+            return Err(StoreError::Exists);
+        }
+        objects.insert(key.clone(), (body.concat().into(), SystemTime::now()));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl SegmentStore for FaultyStore {
+    async fn put(&self, key: &ObjectKey, body: Vec<Bytes>) -> Result<(), StoreError> {
+        self.put_now(key, &body)?;
+        let sweeper = self.sweeper.lock().unwrap().take();
+        if let Some(catalog) = sweeper {
+            let segment = SegmentId::of_object(key).unwrap();
+            let now = Timestamp::now();
+            catalog.condemn_orphans(&[segment], now).await.unwrap();
+        }
+        Ok(())
+    }
+
+    async fn get(&self, key: &ObjectKey, range: Range<u64>) -> Result<Bytes, StoreError> {
+        let objects = self.objects.lock().unwrap();
+        let (body, _) = objects.get(key).ok_or(StoreError::Missing)?;
+        let span = usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();
+        if span.end > body.len() {
+            return Err(StoreError::OutsideObject);
+        }
+        Ok(body.slice(span))
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
+        self.objects.lock().unwrap().remove(key);
+        Ok(())
+    }
+
+    fn list(&self, prefix: Option<&ObjectKey>) -> BoxStream<'_, Result<ObjectMeta, StoreError>> {
+        let prefix = prefix.map_or(String::new(), |p| format!("{p}/"));
+        let objects = self.objects.lock().unwrap();
+        let listed: Vec<_> = objects
+            .iter()
+            .filter(|(key, _)| key.as_ref().starts_with(&prefix))
+            .map(|(key, (body, modified))| {
+                Ok(ObjectMeta {
+                    key: key.clone(),
+                    bytes: body.len() as u64,
+                    modified: *modified,
+                })
+            })
+            .collect();
+        futures::stream::iter(listed).boxed()
+    }
+}
+
+#[tokio::test]
+async fn the_faulty_store_is_a_store() {
+    weir_shared::store::conformance(&FaultyStore::default()).await;
+}
+
+/// A service on a catalog and a store of its own.
+pub(crate) struct Rig {
+    pub(crate) ingest: Arc<Ingest>,
+    pub(crate) catalog: Arc<dyn Catalog>,
+    pub(crate) store: Arc<FaultyStore>,
+    pub(crate) shutdown: CancellationToken,
+    _directory: tempfile::TempDir,
+}
+
+pub(crate) const SETTINGS: Settings = Settings {
+    chunks: ChunkLimits {
+        chunk_bytes_max: 2 << 20,
+        chunks_max: 1000,
+    },
+    capture_bytes_max: 1 << 30,
+    commit_interval: Duration::from_secs(2),
+    unsealed_ttl: Duration::from_secs(3600),
+    staging_bytes: 32 << 20,
+};
+
+impl Rig {
+    pub(crate) async fn with(settings: Settings) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/catalog.db", directory.path().display());
+        let catalog: Arc<dyn Catalog> = Arc::new(SqliteCatalog::open(&url).await.unwrap());
+        let store = Arc::new(FaultyStore::default());
+        let shutdown = CancellationToken::new();
+        let ingest = Ingest::start(
+            Arc::clone(&catalog),
+            Arc::clone(&store) as Arc<dyn SegmentStore>,
+            settings,
+            TaskTracker::new(),
+            shutdown.clone(),
+        );
+        Self {
+            ingest,
+            catalog,
+            store,
+            shutdown,
+            _directory: directory,
+        }
+    }
+
+    pub(crate) async fn new() -> Self {
+        Self::with(SETTINGS).await
+    }
+
+    /// The same data, as another process finds it after a restart.
+    pub(crate) fn restarted(self) -> Self {
+        let shutdown = CancellationToken::new();
+        let ingest = Ingest::start(
+            Arc::clone(&self.catalog),
+            Arc::clone(&self.store) as Arc<dyn SegmentStore>,
+            SETTINGS,
+            TaskTracker::new(),
+            shutdown.clone(),
+        );
+        Self {
+            ingest,
+            shutdown,
+            ..self
+        }
+    }
+}
+
+pub(crate) fn spec(id: &str, declared: Declared) -> Spec {
+    Spec {
+        id: Some(id.parse().unwrap()),
+        declared,
+        ..Spec::default()
+    }
+}
+
+pub(crate) fn open(id: &str, declared: Declared) -> UploadItem {
+    UploadItem::Open(spec(id, declared))
+}
+
+pub(crate) fn chunk(index: u32, data: impl Into<Bytes>) -> UploadItem {
+    UploadItem::Chunk(incoming(index, data))
+}
+
+pub(crate) fn incoming(index: u32, data: impl Into<Bytes>) -> IncomingChunk {
+    IncomingChunk {
+        index: ChunkIndex(index),
+        data: data.into(),
+        crc32c: None,
+    }
+}

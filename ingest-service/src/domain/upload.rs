@@ -1,0 +1,32 @@
+//! One client-streamed upload: a session that outlives its handler, so that
+//! what arrived whole is kept however the call ends.
+
+mod session;
+#[cfg(test)]
+mod tests;
+
+use super::{
+    capture::{Capture, SealParams, Spec},
+    chunk::IncomingChunk,
+    error::Error,
+};
+
+/// What comes in, in order.
+#[derive(Debug)]
+pub enum UploadItem {
+    Open(Spec),
+    Chunk(IncomingChunk),
+    Finish(SealParams),
+    /// A message that can't be taken.
+    Refused(Error),
+    /// The stream broke: nobody is listening any more.
+    Broken,
+}
+
+/// All of it is durable.
+#[derive(Debug)]
+pub struct Uploaded {
+    pub capture: Capture,
+    pub stored: u32,
+    pub duplicate: u32,
+}

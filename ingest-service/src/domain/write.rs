@@ -1,0 +1,300 @@
+//! How a segment becomes durable: hash, drop what is there already, write the
+//! object, then commit. Each runs in a task of its own, so that a dropped
+//! handler never leaves half of one.
+
+use std::{collections::HashMap, sync::Arc};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
+use weir_shared::store::SegmentStore;
+
+use super::{
+    capture::{Capture, ChunkRecord, DigestOnTheWay, SlotOutcome},
+    chunk::Chunk,
+    committer::Committer,
+    digest::RunningDigest,
+    error::Error,
+    id::{Blake3, CaptureId, ChunkIndex, SegmentId, Uid},
+    staging::Reserved,
+};
+use crate::catalog::{Catalog, Committed, SegmentCommit};
+
+/// Times a segment is written again because a sweeper condemned its id. Once
+/// is possible after hours of pause; more is a fault.
+const CONDEMNED_RETRIES_MAX: u32 = 2;
+
+/// Below this a hand-over to another thread costs more than the hashing, bytes.
+const HASH_INLINE_BYTES_MAX: usize = 64 << 10;
+
+/// What writing needs.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    pub catalog: Arc<dyn Catalog>,
+    pub store: Arc<dyn SegmentStore>,
+    pub committer: Committer,
+    pub tasks: TaskTracker,
+}
+
+/// A closed segment on its way.
+#[derive(Debug)]
+pub struct Segment {
+    pub capture: CaptureId,
+    pub uid: Uid,
+    pub chunks: Vec<Chunk>,
+    /// Given back when the segment is committed, or can't be.
+    pub reserved: Reserved,
+}
+
+/// How the segments of one call follow each other: digests and commits go in
+/// order, writes overlap.
+#[derive(Debug)]
+pub struct Turn {
+    pub digest_before: oneshot::Receiver<Option<RunningDigest>>,
+    pub digest_after: oneshot::Sender<Option<RunningDigest>>,
+    /// True when all before it took or already had their slots.
+    pub committed_before: oneshot::Receiver<bool>,
+    pub committed_after: oneshot::Sender<bool>,
+}
+
+/// What became of the chunks of one segment.
+#[derive(Debug, Default)]
+pub struct Tally {
+    pub stored: u32,
+    pub duplicate: u32,
+    /// The capture after the last commit.
+    pub capture: Option<Box<Capture>>,
+}
+
+struct Hashed {
+    chunks: Vec<Chunk>,
+    hashes: Vec<Blake3>,
+    digest: Option<RunningDigest>,
+}
+
+/// Where the next segment of a call begins.
+#[derive(Debug)]
+pub struct NextTurn {
+    digest: oneshot::Receiver<Option<RunningDigest>>,
+    committed: oneshot::Receiver<bool>,
+}
+
+impl NextTurn {
+    /// At the beginning of a call; with a digest to go on with, if one is wanted.
+    #[must_use]
+    pub fn first(running: Option<RunningDigest>) -> Self {
+        let (digest_sender, digest) = oneshot::channel();
+        let (committed_sender, committed) = oneshot::channel();
+        let _: Result<(), _> = digest_sender.send(running);
+        let _: Result<(), _> = committed_sender.send(true);
+        Self { digest, committed }
+    }
+
+    /// The next segment's turn, and what comes after it.
+    #[must_use]
+    pub fn take(self) -> (Turn, Self) {
+        let (digest_after, digest) = oneshot::channel();
+        let (committed_after, committed) = oneshot::channel();
+        let turn = Turn {
+            digest_before: self.digest,
+            digest_after,
+            committed_before: self.committed,
+            committed_after,
+        };
+        (turn, Self { digest, committed })
+    }
+
+    /// The digest of all, if every chunk came in order and was taken.
+    pub async fn finish(self) -> Option<DigestOnTheWay> {
+        let intact = self.committed.await.unwrap_or(false);
+        let digest = self.digest.await.ok().flatten()?;
+        intact.then(|| digest.so_far())
+    }
+}
+
+impl Writer {
+    /// Makes a segment durable. When some of its chunks are refused, the others
+    /// are durable nevertheless.
+    ///
+    /// # Errors
+    /// For the first refused chunk, or for all when nothing could be written.
+    pub async fn write(&self, segment: Segment, turn: Turn) -> Result<Tally, Error> {
+        let Segment {
+            capture,
+            uid,
+            chunks,
+            reserved,
+        } = segment;
+        let Turn {
+            digest_before,
+            digest_after,
+            committed_before,
+            committed_after,
+        } = turn;
+        let running = digest_before.await.ok().flatten();
+        let hashed = self.hash(chunks, running).await?;
+        let digest = hashed.digest.as_ref().map(RunningDigest::so_far);
+        let _: Result<(), _> = digest_after.send(hashed.digest.clone());
+
+        let mut verdict = Verdict::of(capture);
+        let news = self.drop_durable(uid, hashed, &mut verdict).await?;
+        let durable = match &news {
+            Some(news) => Some(self.put(news).await?),
+            None => None,
+        };
+        // Writes overlap; commits go in order, so that a call's chunks become
+        // durable as they came.
+        let intact = committed_before.await.unwrap_or(false);
+        if let (Some(news), Some(id)) = (news, durable) {
+            let commit = SegmentCommit {
+                capture: uid,
+                segment: id,
+                bytes: news.bytes.into(),
+                chunks: news.records,
+                digest: digest.filter(|_| intact),
+            };
+            self.commit(commit, &news.bodies, &mut verdict).await?;
+        }
+        drop(reserved);
+        let _: Result<(), _> = committed_after.send(intact && verdict.refused.is_none());
+        match verdict.refused {
+            None => Ok(verdict.tally),
+            Some(error) => Err(error),
+        }
+    }
+
+    /// Off the async workers: a segment takes milliseconds.
+    async fn hash(
+        &self,
+        chunks: Vec<Chunk>,
+        running: Option<RunningDigest>,
+    ) -> Result<Hashed, Error> {
+        let bytes: usize = chunks.iter().map(|c| c.data.len()).sum();
+        let work = move || Hashed {
+            hashes: chunks.iter().map(|c| Blake3::of(&c.data)).collect(),
+            digest: running.and_then(|running| running.append(&chunks)),
+            chunks,
+        };
+        if bytes <= HASH_INLINE_BYTES_MAX {
+            return Ok(work());
+        }
+        let hashed = self.tasks.spawn_blocking(work).await;
+        hashed.map_err(|panicked| Error::Internal(Arc::new(panicked)))
+    }
+
+    /// Judges the chunks whose slots are taken; `None` when no other is left.
+    async fn drop_durable(
+        &self,
+        uid: Uid,
+        hashed: Hashed,
+        verdict: &mut Verdict,
+    ) -> Result<Option<News>, Error> {
+        let indexes: Vec<_> = hashed.chunks.iter().map(|c| c.index).collect();
+        let durable = self.catalog.slots(uid, &indexes).await?;
+        let durable: HashMap<_, _> = durable.into_iter().collect();
+        let mut news = News::default();
+        for (chunk, blake3) in hashed.chunks.into_iter().zip(hashed.hashes) {
+            if let Some(slot) = durable.get(&chunk.index) {
+                verdict.record(chunk.index, slot.compare(chunk.bytes, blake3));
+                continue;
+            }
+            news.records.push(ChunkRecord {
+                index: chunk.index,
+                bytes: chunk.bytes,
+                crc32c: chunk.crc32c,
+                blake3,
+                offset: news.bytes,
+            });
+            news.bytes += chunk.bytes;
+            news.bodies.push(chunk.data);
+        }
+        Ok((!news.records.is_empty()).then_some(news))
+    }
+
+    async fn put(&self, news: &News) -> Result<SegmentId, Error> {
+        let id = SegmentId::generate();
+        let put = self.store.put(&id.object_key(), news.bodies.clone()).await;
+        put.map_err(Error::of_write)?;
+        Ok(id)
+    }
+
+    async fn commit(
+        &self,
+        mut commit: SegmentCommit,
+        bodies: &[Bytes],
+        verdict: &mut Verdict,
+    ) -> Result<(), Error> {
+        for _ in 0..=CONDEMNED_RETRIES_MAX {
+            match self.committer.commit(commit.clone()).await? {
+                Committed::CaptureGone => return Err(Error::Deleted(verdict.capture.clone())),
+                Committed::Slots { outcomes, capture } => {
+                    for (chunk, outcome) in commit.chunks.iter().zip(outcomes) {
+                        verdict.record(chunk.index, outcome);
+                    }
+                    verdict.tally.capture = Some(capture);
+                    return Ok(());
+                }
+                Committed::Condemned => {
+                    commit.segment = SegmentId::generate();
+                    let key = commit.segment.object_key();
+                    let put = self.store.put(&key, bodies.to_vec()).await;
+                    put.map_err(Error::of_write)?;
+                }
+            }
+        }
+        Err(Error::StorageUnavailable(Arc::new(CondemnedAgain)))
+    }
+}
+
+/// Chunks that have no slot yet, one behind the other.
+#[derive(Default)]
+struct News {
+    records: Vec<ChunkRecord>,
+    bodies: Vec<Bytes>,
+    bytes: u32,
+}
+
+struct Verdict {
+    capture: CaptureId,
+    tally: Tally,
+    refused: Option<Error>,
+}
+
+impl Verdict {
+    fn of(capture: CaptureId) -> Self {
+        Self {
+            capture,
+            tally: Tally::default(),
+            refused: None,
+        }
+    }
+
+    fn record(&mut self, index: ChunkIndex, outcome: SlotOutcome) {
+        let refused = match outcome {
+            SlotOutcome::Stored => {
+                self.tally.stored += 1;
+                return;
+            }
+            SlotOutcome::Duplicate => {
+                self.tally.duplicate += 1;
+                return;
+            }
+            SlotOutcome::Conflict(stored) => Error::Conflict {
+                capture: self.capture.clone(),
+                index,
+                stored,
+            },
+            SlotOutcome::OutOfRange { count } => Error::IndexOutOfRange { index, count },
+            SlotOutcome::WrongSize { chunk_bytes } => Error::ChunkSize {
+                index,
+                why: format!("only the last chunk may be of less than {chunk_bytes} bytes"),
+            },
+            SlotOutcome::CaptureTooLarge { bytes_max } => Error::CaptureTooLarge { bytes_max },
+        };
+        self.refused.get_or_insert(refused);
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("a new segment was condemned again and again")]
+struct CondemnedAgain;
