@@ -1,4 +1,14 @@
 //! Takes captures in chunks, keeps them, and has them analyzed.
+//!
+//! `main` -> [`run`] -> `grpc` -> [`domain`] -> the seams [`catalog::Catalog`] and
+//! [`weir_shared::store::SegmentStore`].
 
 pub mod catalog;
+mod config;
 pub mod domain;
+mod grpc;
+mod run;
+
+pub use config::Config;
+pub use grpc::AnalyzerClient;
+pub use run::{Deps, run, run_with};

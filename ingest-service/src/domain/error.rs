@@ -27,6 +27,9 @@ pub enum Error {
     Checksum { index: ChunkIndex },
     #[error("chunk {}: {why}", .index.0)]
     ChunkSize { index: ChunkIndex, why: String },
+    /// A message above the transport's limit, so that its chunk is unknown.
+    #[error("a message is too large to hold a chunk of legal size")]
+    MessageTooLarge,
     #[error("chunk {} is beyond the last, {} of {count}", .index.0, .count.saturating_sub(1))]
     IndexOutOfRange { index: ChunkIndex, count: u32 },
     #[error("{0}")]

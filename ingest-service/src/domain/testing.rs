@@ -25,7 +25,7 @@ use super::{
 use crate::catalog::{Catalog, SqliteCatalog};
 
 /// A store in memory that fails as told.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct FaultyStore {
     objects: Mutex<BTreeMap<ObjectKey, (Bytes, SystemTime)>>,
     faults: Mutex<Faults>,
@@ -37,16 +37,6 @@ pub(crate) struct FaultyStore {
 struct Faults {
     puts_before_failing: Option<usize>,
     disk_full: bool,
-}
-
-impl Default for FaultyStore {
-    fn default() -> Self {
-        Self {
-            objects: Mutex::default(),
-            faults: Mutex::default(),
-            sweeper: Mutex::default(),
-        }
-    }
 }
 
 impl FaultyStore {

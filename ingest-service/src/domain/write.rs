@@ -85,8 +85,8 @@ impl NextTurn {
     pub fn first(running: Option<RunningDigest>) -> Self {
         let (digest_sender, digest) = oneshot::channel();
         let (committed_sender, committed) = oneshot::channel();
-        let _: Result<(), _> = digest_sender.send(running);
-        let _: Result<(), _> = committed_sender.send(true);
+        digest_sender.send(running).ok();
+        committed_sender.send(true).ok();
         Self { digest, committed }
     }
 
@@ -134,7 +134,7 @@ impl Writer {
         let running = digest_before.await.ok().flatten();
         let hashed = self.hash(chunks, running).await?;
         let digest = hashed.digest.as_ref().map(RunningDigest::so_far);
-        let _: Result<(), _> = digest_after.send(hashed.digest.clone());
+        digest_after.send(hashed.digest.clone()).ok();
 
         let mut verdict = Verdict::of(capture);
         let news = self.drop_durable(uid, hashed, &mut verdict).await?;
@@ -156,7 +156,9 @@ impl Writer {
             self.commit(commit, &news.bodies, &mut verdict).await?;
         }
         drop(reserved);
-        let _: Result<(), _> = committed_after.send(intact && verdict.refused.is_none());
+        committed_after
+            .send(intact && verdict.refused.is_none())
+            .ok();
         match verdict.refused {
             None => Ok(verdict.tally),
             Some(error) => Err(error),

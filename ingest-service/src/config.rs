@@ -1,0 +1,241 @@
+//! Configuration: flags over environment over defaults.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    time::Duration,
+};
+
+use url::Url;
+use weir_shared::{limits::CHUNK_BYTES_MAX, serve::ServeConfig};
+
+use crate::domain::{chunk::ChunkLimits, ingest::Settings, upkeep::SweepSettings};
+
+/// Directory of the embedded default, below the working directory.
+const DATA_DIRECTORY: &str = "weir-data";
+
+/// Beside the analyzer's 7302.
+const PORT: u16 = 7301;
+const ANALYZER: &str = "http://127.0.0.1:7302";
+
+/// Staged bytes of all calls: enough to keep the disk busy from a dozen
+/// uploads, small beside the page cache of a small machine.
+const STAGING_BYTES: usize = 128 << 20;
+/// Less would not hold two segments.
+const STAGING_BYTES_MIN: usize = 16 << 20;
+
+/// What is lost by a crash is sent again within this of time.
+const COMMIT_INTERVAL: Duration = Duration::from_secs(2);
+
+/// A capture of 100 GiB in chunks of 1 MiB is 102,400 chunks.
+const CHUNKS_MAX: u32 = 1_000_000;
+const CAPTURE_BYTES_MAX: u64 = 1 << 40;
+
+/// Long enough to come back after a weekend and go on.
+const UNSEALED_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// An orphan costs only its space: no hurry.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
+/// A commit follows its write within seconds, in the worst case minutes.
+const SWEEP_GRACE: Duration = Duration::from_secs(3600);
+
+/// Takes captures in chunks, keeps them, and has them analyzed.
+#[derive(Clone, Debug, clap::Parser)]
+#[command(name = "ingest-service", version, about)]
+pub struct Config {
+    /// Address to serve gRPC on.
+    #[arg(long, env = "WEIR_LISTEN", default_value_t = listen())]
+    pub listen: SocketAddr,
+    /// Where segments are kept: file:///DIRECTORY, the same as the analyzer's.
+    #[arg(long, env = "WEIR_STORE", default_value_t = below_working_directory().0)]
+    pub store: String,
+    /// Where captures are listed: sqlite:///FILE.
+    #[arg(long, env = "WEIR_CATALOG", default_value_t = below_working_directory().1)]
+    pub catalog: String,
+    /// The analyzer-service that captures are analyzed by.
+    #[arg(long, env = "WEIR_ANALYZER", default_value = ANALYZER)]
+    pub analyzer: String,
+    /// Longest time between a chunk's receipt and the closing of its segment, seconds.
+    #[arg(long, env = "WEIR_COMMIT_INTERVAL", default_value = "2", value_parser = seconds)]
+    pub commit_interval: Duration,
+    /// Bytes held between receipt and commit, of all calls.
+    #[arg(long, env = "WEIR_STAGING_BYTES", default_value_t = STAGING_BYTES, value_parser = staging_bytes)]
+    pub staging_bytes: usize,
+    /// Chunks in one capture.
+    #[arg(long, env = "WEIR_CHUNKS_MAX", default_value_t = CHUNKS_MAX, value_parser = clap::value_parser!(u32).range(1..=0x7fff_ffff))]
+    pub chunks_max: u32,
+    /// Bytes in one capture.
+    #[arg(long, env = "WEIR_CAPTURE_BYTES_MAX", default_value_t = CAPTURE_BYTES_MAX, value_parser = clap::value_parser!(u64).range(1..=0x7fff_ffff_ffff_ffff))]
+    pub capture_bytes_max: u64,
+    /// How long an unsealed capture is kept without progress, seconds.
+    #[arg(long, env = "WEIR_UNSEALED_TTL", default_value = "604800", value_parser = seconds)]
+    pub unsealed_ttl: Duration,
+    /// Between two sweeps of objects that nothing refers to, seconds.
+    #[arg(long, env = "WEIR_SWEEP_INTERVAL", default_value = "600", value_parser = seconds)]
+    pub sweep_interval: Duration,
+    /// Objects younger than this are never swept, seconds.
+    #[arg(long, env = "WEIR_SWEEP_GRACE", default_value = "3600", value_parser = seconds)]
+    pub sweep_grace: Duration,
+    /// Asks the service at --listen for its health, and exits 0 if it serves.
+    #[arg(long)]
+    pub health: bool,
+    #[command(flatten)]
+    pub serve: ServeConfig,
+}
+
+impl Config {
+    /// The embedded default in this directory, on a port of the system's choice.
+    /// Nothing is read from the environment.
+    #[must_use]
+    pub fn default_in(directory: &Path) -> Self {
+        let (store, catalog) = urls_in(directory);
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            store,
+            catalog,
+            analyzer: ANALYZER.to_owned(),
+            commit_interval: COMMIT_INTERVAL,
+            staging_bytes: STAGING_BYTES,
+            chunks_max: CHUNKS_MAX,
+            capture_bytes_max: CAPTURE_BYTES_MAX,
+            unsealed_ttl: UNSEALED_TTL,
+            sweep_interval: SWEEP_INTERVAL,
+            sweep_grace: SWEEP_GRACE,
+            health: false,
+            serve: ServeConfig::default(),
+        }
+    }
+
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            chunks: ChunkLimits {
+                chunk_bytes_max: u32::try_from(CHUNK_BYTES_MAX).unwrap_or(u32::MAX),
+                chunks_max: self.chunks_max,
+            },
+            capture_bytes_max: self.capture_bytes_max,
+            commit_interval: self.commit_interval,
+            unsealed_ttl: self.unsealed_ttl,
+            staging_bytes: self.staging_bytes,
+        }
+    }
+
+    pub(crate) fn sweep(&self) -> SweepSettings {
+        SweepSettings {
+            interval: self.sweep_interval,
+            grace: self.sweep_grace,
+        }
+    }
+}
+
+fn listen() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, PORT))
+}
+
+fn below_working_directory() -> (String, String) {
+    // Without a working directory there is nothing to be below of.
+    let here = std::env::current_dir().unwrap_or_else(|_| "/".into());
+    urls_in(&here.join(DATA_DIRECTORY))
+}
+
+/// URLs of the store and the catalog in one directory.
+fn urls_in(directory: &Path) -> (String, String) {
+    let absolute = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+    let url = Url::from_file_path(&absolute).map_or_else(|()| "file:///".into(), String::from);
+    let path = url.strip_prefix("file://").unwrap_or_default();
+    let catalog = format!("sqlite://{path}/catalog.db");
+    (url, catalog)
+}
+
+/// Longest time that a flag takes: ten years, within every clock's range.
+const SECONDS_MAX: f64 = 10.0 * 365.0 * 24.0 * 3600.0;
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds")?;
+    if !(0.001..=SECONDS_MAX).contains(&seconds) {
+        return Err("must be from a millisecond to ten years".to_owned());
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+fn staging_bytes(text: &str) -> Result<usize, String> {
+    let bytes: usize = text.parse().map_err(|_| "not a number of bytes")?;
+    // A semaphore counts them, in a third of the range of usize.
+    if !(STAGING_BYTES_MIN..=1 << 40).contains(&bytes) {
+        return Err(format!(
+            "must be from {STAGING_BYTES_MIN} to {}",
+            1_u64 << 40
+        ));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(args: &[&str], expected: &Expect) {
+        let args = ["ingest-service"].iter().chain(args);
+        let told = match Config::try_parse_from(args) {
+            Ok(config) => format!("{:?} {}", config.commit_interval, config.staging_bytes),
+            Err(error) => error
+                .to_string()
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+        };
+        expected.assert_eq(&told);
+    }
+
+    #[test]
+    fn flags_are_checked_before_anything_starts() {
+        check(&[], &expect!["2s 134217728"]);
+        check(&["--commit-interval", "0.25"], &expect!["250ms 134217728"]);
+        check(
+            &["--commit-interval", "0"],
+            &expect![
+                "error: invalid value '0' for '--commit-interval <COMMIT_INTERVAL>': must be from a millisecond to ten years"
+            ],
+        );
+        check(
+            &["--commit-interval", "NaN"],
+            &expect![
+                "error: invalid value 'NaN' for '--commit-interval <COMMIT_INTERVAL>': must be from a millisecond to ten years"
+            ],
+        );
+        check(
+            &["--staging-bytes", "1"],
+            &expect![
+                "error: invalid value '1' for '--staging-bytes <STAGING_BYTES>': must be from 16777216 to 1099511627776"
+            ],
+        );
+        check(
+            &["--listen", "x"],
+            &expect![
+                "error: invalid value 'x' for '--listen <LISTEN>': invalid socket address syntax"
+            ],
+        );
+    }
+
+    #[test]
+    fn the_defaults_of_flags_and_of_a_directory_agree() {
+        let flags = Config::parse_from(["ingest-service"]);
+        let here = std::env::current_dir().unwrap().join(DATA_DIRECTORY);
+        let directory = Config {
+            listen: listen(),
+            ..Config::default_in(&here)
+        };
+        assert_eq!(format!("{flags:?}"), format!("{directory:?}"));
+    }
+
+    #[test]
+    fn a_directory_with_blanks_makes_urls() {
+        let (store, catalog) = urls_in(Path::new("/a b/ö"));
+        assert_eq!(store, "file:///a%20b/%C3%B6");
+        assert_eq!(catalog, "sqlite:///a%20b/%C3%B6/catalog.db");
+    }
+}

@@ -1,0 +1,225 @@
+//! The service on the wire: parses requests into domain types, once, and tells
+//! the domain's answers and errors.
+
+mod analyze;
+mod convert;
+mod error;
+mod page;
+mod read;
+mod upload;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio_util::task::TaskTracker;
+use tonic::{Request, Response, Status, Streaming};
+use weir_shared::{
+    limits::CHUNK_BYTES_RECOMMENDED,
+    proto::ingest::v1::{
+        AnalyzeCaptureRequest, CreateCaptureRequest, CreateCaptureResponse, DeleteCaptureRequest,
+        DeleteCaptureResponse, Durability, GetCaptureRequest, GetCaptureResponse,
+        GetServerInfoRequest, GetServerInfoResponse, ListCapturesRequest, ListCapturesResponse,
+        PutChunkRequest, PutChunkResponse, PutOutcome, ReadCaptureRequest, SealCaptureRequest,
+        SealCaptureResponse, UploadCaptureRequest, UploadCaptureResponse,
+        ingest_service_server::IngestService,
+    },
+};
+
+pub use analyze::AnalyzerClient;
+pub(crate) use analyze::connect;
+
+use crate::domain::{
+    capture::Capture,
+    error::Error,
+    ingest::{Ingest, Put},
+    range::Missing,
+};
+
+/// Ranges in an answer: 1,000 of at most 12 bytes.
+const MISSING_RANGES_MAX: usize = 1_000;
+
+/// The gRPC service.
+#[derive(Clone, Debug)]
+pub(crate) struct Service {
+    ingest: Arc<Ingest>,
+    analyzer: AnalyzerClient,
+}
+
+impl Service {
+    pub(crate) fn new(ingest: Arc<Ingest>, analyzer: AnalyzerClient) -> Self {
+        Self { ingest, analyzer }
+    }
+
+    fn tasks(&self) -> &TaskTracker {
+        &self.ingest.tasks
+    }
+
+    /// A capture as answers tell it, with what it lacks.
+    async fn told(
+        &self,
+        capture: &Capture,
+    ) -> Result<Option<weir_shared::proto::ingest::v1::Capture>, Status> {
+        let missing = self.ingest.missing(capture, MISSING_RANGES_MAX);
+        let missing = missing.await.map_err(error::status)?;
+        Ok(Some(convert::capture_to_proto(capture, missing)))
+    }
+}
+
+#[tonic::async_trait]
+impl IngestService for Service {
+    async fn get_server_info(
+        &self,
+        request: Request<GetServerInfoRequest>,
+    ) -> Result<Response<GetServerInfoResponse>, Status> {
+        let GetServerInfoRequest {} = request.into_inner();
+        let settings = &self.ingest.settings;
+        let recommended = u32::try_from(CHUNK_BYTES_RECOMMENDED).unwrap_or(u32::MAX);
+        Ok(Response::new(GetServerInfoResponse {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            chunk_bytes_max: settings.chunks.chunk_bytes_max,
+            chunk_bytes_recommended: recommended,
+            capture_bytes_max: settings.capture_bytes_max,
+            chunks_max: settings.chunks.chunks_max,
+            commit_interval: Some(duration_to_proto(settings.commit_interval)),
+            durability: Durability::Synced.into(),
+        }))
+    }
+
+    async fn create_capture(
+        &self,
+        request: Request<CreateCaptureRequest>,
+    ) -> Result<Response<CreateCaptureResponse>, Status> {
+        let CreateCaptureRequest { spec } = request.into_inner();
+        let spec = convert::required("spec", spec)
+            .and_then(|spec| convert::spec(spec, self.ingest.settings.chunks))
+            .map_err(error::status)?;
+        let capture = self.ingest.create(&spec).await.map_err(error::status)?;
+        let capture = self.told(&capture).await?;
+        Ok(Response::new(CreateCaptureResponse { capture }))
+    }
+
+    async fn upload_capture(
+        &self,
+        request: Request<Streaming<UploadCaptureRequest>>,
+    ) -> Result<Response<UploadCaptureResponse>, Status> {
+        let done = upload::upload(&self.ingest, request).await?;
+        Ok(Response::new(UploadCaptureResponse {
+            capture: self.told(&done.capture).await?,
+            chunks_stored: done.stored,
+            chunks_duplicate: done.duplicate,
+        }))
+    }
+
+    async fn put_chunk(
+        &self,
+        request: Request<PutChunkRequest>,
+    ) -> Result<Response<PutChunkResponse>, Status> {
+        let PutChunkRequest { capture_id, chunk } = request.into_inner();
+        let id = convert::capture_id(capture_id).map_err(error::status)?;
+        let chunk = convert::required("chunk", chunk).map_err(error::status)?;
+        let put = self.ingest.put_chunk(&id, convert::chunk(chunk)).await;
+        let outcome = match put.map_err(error::status)? {
+            Put::Stored => PutOutcome::Stored,
+            Put::Duplicate => PutOutcome::Duplicate,
+        };
+        let outcome = outcome.into();
+        Ok(Response::new(PutChunkResponse { outcome }))
+    }
+
+    async fn seal_capture(
+        &self,
+        request: Request<SealCaptureRequest>,
+    ) -> Result<Response<SealCaptureResponse>, Status> {
+        let SealCaptureRequest {
+            capture_id,
+            chunk_count,
+            sha256,
+            size_bytes,
+        } = request.into_inner();
+        let id = convert::capture_id(capture_id).map_err(error::status)?;
+        let params = convert::seal_params(
+            chunk_count,
+            &sha256,
+            size_bytes,
+            self.ingest.settings.chunks,
+        )
+        .map_err(error::status)?;
+        let sealed = async {
+            let capture = self.ingest.get(&id).await?;
+            let used = self.ingest.use_capture(&capture).await?;
+            tokio::select! {
+                biased;
+                () = used.deleted() => Err(Error::Deleted(id)),
+                sealed = self.ingest.seal(&capture, &params, None) => sealed,
+            }
+        };
+        let capture = sealed.await.map_err(error::status)?;
+        let capture = self.told(&capture).await?;
+        Ok(Response::new(SealCaptureResponse { capture }))
+    }
+
+    async fn get_capture(
+        &self,
+        request: Request<GetCaptureRequest>,
+    ) -> Result<Response<GetCaptureResponse>, Status> {
+        let GetCaptureRequest { capture_id } = request.into_inner();
+        let id = convert::capture_id(capture_id).map_err(error::status)?;
+        let capture = self.ingest.get(&id).await.map_err(error::status)?;
+        let capture = self.told(&capture).await?;
+        Ok(Response::new(GetCaptureResponse { capture }))
+    }
+
+    async fn list_captures(
+        &self,
+        request: Request<ListCapturesRequest>,
+    ) -> Result<Response<ListCapturesResponse>, Status> {
+        let page = page::PageRequest::parse(request.into_inner()).map_err(error::status)?;
+        let found = self.ingest.list(&page.query()).await;
+        let (captures, next_page_token) = page.answer(found.map_err(error::status)?);
+        let told = |c: &Capture| convert::capture_to_proto(c, Missing::default());
+        Ok(Response::new(ListCapturesResponse {
+            captures: captures.iter().map(told).collect(),
+            next_page_token,
+        }))
+    }
+
+    async fn delete_capture(
+        &self,
+        request: Request<DeleteCaptureRequest>,
+    ) -> Result<Response<DeleteCaptureResponse>, Status> {
+        let DeleteCaptureRequest {
+            capture_id,
+            allow_missing,
+        } = request.into_inner();
+        let id = convert::capture_id(capture_id).map_err(error::status)?;
+        let deleted = self.ingest.delete(&id).await.map_err(error::status)?;
+        if !deleted && !allow_missing {
+            return Err(error::status(Error::Unknown(id)));
+        }
+        Ok(Response::new(DeleteCaptureResponse {}))
+    }
+
+    type ReadCaptureStream = read::ReadStream;
+
+    async fn read_capture(
+        &self,
+        request: Request<ReadCaptureRequest>,
+    ) -> Result<Response<Self::ReadCaptureStream>, Status> {
+        read::read(self, request).await
+    }
+
+    type AnalyzeCaptureStream = analyze::AnalyzeStream;
+
+    async fn analyze_capture(
+        &self,
+        request: Request<AnalyzeCaptureRequest>,
+    ) -> Result<Response<Self::AnalyzeCaptureStream>, Status> {
+        analyze::analyze(self, request).await
+    }
+}
+
+fn duration_to_proto(duration: Duration) -> pbjson_types::Duration {
+    pbjson_types::Duration {
+        seconds: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        nanos: i32::try_from(duration.subsec_nanos()).unwrap_or(0),
+    }
+}
