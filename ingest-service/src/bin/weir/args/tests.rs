@@ -1,0 +1,92 @@
+use clap::error::ErrorKind;
+
+use super::*;
+
+fn check_error(line: &str, want: ErrorKind) {
+    let error = Args::try_parse_from(line.split(' ')).unwrap_err();
+    assert_eq!(error.kind(), want, "{error}");
+}
+
+fn parsed(line: &str) -> Args {
+    Args::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn the_definition_is_sound() {
+    use clap::CommandFactory as _;
+    Args::command().debug_assert();
+}
+
+#[test]
+fn wrong_lines_are_usage_errors() {
+    check_error("weir", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
+    check_error("weir analyze", ErrorKind::MissingRequiredArgument);
+    check_error("weir get id", ErrorKind::MissingRequiredArgument);
+    check_error("weir analyze f --format xml", ErrorKind::InvalidValue);
+    check_error("weir analyze f --kinds flow,arp", ErrorKind::InvalidValue);
+    check_error("weir analyze f --limit 0", ErrorKind::ValueValidation);
+    check_error("weir analyze f --limit 10001", ErrorKind::ValueValidation);
+    check_error("weir analyze f --timeout 0", ErrorKind::ValueValidation);
+    check_error("weir analyze f --timeout nan", ErrorKind::ValueValidation);
+    check_error("weir analyze f --timeout 1e300", ErrorKind::ValueValidation);
+    check_error(
+        "weir analyze f --idle-timeout=-1",
+        ErrorKind::ValueValidation,
+    );
+    check_error(
+        "weir analyze f --idle-timeout 3d",
+        ErrorKind::ValueValidation,
+    );
+    check_error(
+        "weir captures --endpoint localhost:7301",
+        ErrorKind::ValueValidation,
+    );
+    check_error(
+        "weir captures --endpoint https://weir.example",
+        ErrorKind::ValueValidation,
+    );
+    check_error(
+        "weir captures --endpoint http://weir.example/path",
+        ErrorKind::ValueValidation,
+    );
+    check_error("weir captures --label =x", ErrorKind::ValueValidation);
+    check_error("weir captures --state gone", ErrorKind::InvalidValue);
+    check_error("weir delete ../x", ErrorKind::ValueValidation);
+    check_error("weir upload f --id -x", ErrorKind::UnknownArgument);
+    check_error("weir upload f --id=Capital", ErrorKind::ValueValidation);
+}
+
+#[test]
+fn spans_have_units_and_zero_is_kept() {
+    let args = parsed("weir analyze f --timeout 1.5 --idle-timeout 0 --active-timeout 2m");
+    assert_eq!(args.common.timeout, Some(Duration::from_millis(1500)));
+    let Command::Analyze(analyze) = args.command else {
+        panic!("not analyze");
+    };
+    assert_eq!(analyze.idle_timeout, Some(Duration::ZERO));
+    assert_eq!(analyze.active_timeout, Some(Duration::from_secs(120)));
+    assert_eq!(analyze.limit, 20);
+}
+
+#[test]
+fn kinds_are_a_list() {
+    let Command::Analyze(analyze) = parsed("weir analyze a b --kinds dns,tls").command else {
+        panic!("not analyze");
+    };
+    assert_eq!(analyze.kinds, [Kind::Dns, Kind::Tls]);
+    assert_eq!(analyze.files.len(), 2);
+}
+
+fn check_data_dir(xdg: Option<&str>, home: Option<&str>, want: Option<&str>) {
+    let dir = default_data_dir(xdg.map(OsString::from), home.map(OsString::from));
+    assert_eq!(dir.ok(), want.map(PathBuf::from));
+}
+
+#[test]
+fn the_data_directory_follows_the_xdg_rule() {
+    check_data_dir(Some("/x"), Some("/h"), Some("/x/weir"));
+    check_data_dir(Some("relative"), Some("/h"), Some("/h/.local/share/weir"));
+    check_data_dir(Some(""), Some("/h"), Some("/h/.local/share/weir"));
+    check_data_dir(None, None, None);
+    check_data_dir(None, Some(""), None);
+}

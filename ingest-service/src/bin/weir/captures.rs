@@ -1,0 +1,85 @@
+//! `weir captures` and `weir delete`.
+
+use weir_shared::proto::ingest::v1::{
+    Capture, CaptureState, DeleteCaptureRequest, ListCapturesRequest, ListCapturesResponse,
+};
+
+use crate::{
+    args::{self, Format},
+    caller::Caller,
+    failure::Failure,
+    output::Output,
+    render::{list, text::escape},
+};
+
+/// Captures of one page: what the service allows.
+const PAGE_MAX: u64 = 1_000;
+
+/// Lists captures page by page, so that no list has to fit in memory.
+pub(crate) async fn list(
+    args: &args::Captures,
+    caller: &Caller,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let state = args
+        .state
+        .map_or(CaptureState::Unspecified, CaptureState::from);
+    let mut left = args.limit;
+    let mut page_token = args.page_token.clone();
+    loop {
+        let request = ListCapturesRequest {
+            page_size: i32::try_from(left.min(PAGE_MAX)).unwrap_or(i32::MAX),
+            page_token,
+            labels: args.labels.iter().cloned().collect(),
+            state: state.into(),
+        };
+        let ListCapturesResponse {
+            captures,
+            next_page_token,
+        } = caller
+            .call(request, async |mut client, request| {
+                client.list_captures(request).await
+            })
+            .await
+            .map_err(|status| Failure::from_status(&status))?;
+        show(&captures, args.format, output)?;
+        left = left.saturating_sub(captures.len() as u64);
+        page_token = next_page_token;
+        if page_token.is_empty() {
+            return Ok(());
+        }
+        if left == 0 {
+            let token = escape(&page_token);
+            caller
+                .notes
+                .say(&format!("there are more: go on with --page-token {token}"));
+            return Ok(());
+        }
+    }
+}
+
+fn show(captures: &[Capture], format: Format, output: &mut Output) -> Result<(), Failure> {
+    match format {
+        Format::Table => output.text(&list::captures(captures, output.view))?,
+        Format::Json => {
+            for capture in captures {
+                output.json(capture)?;
+            }
+        }
+    }
+    output.flush()
+}
+
+pub(crate) async fn delete(args: &args::Delete, caller: &Caller) -> Result<(), Failure> {
+    let request = DeleteCaptureRequest {
+        capture_id: args.id.clone(),
+        allow_missing: false,
+    };
+    caller
+        .call(request, async |mut client, request| {
+            client.delete_capture(request).await
+        })
+        .await
+        .map(drop)
+        .map_err(|status| Failure::from_status(&status))
+}
