@@ -1,7 +1,7 @@
 //! Which dissector reads which flow: what the flow table calls.
 
 use super::{
-    Context, Dissector, Output, Scope, Verdict,
+    Context, Dissector, Output, Registration, Scope, Verdict,
     protocols::TABLE,
     rows::{Claims, Row, RowSet, Rows},
     stream::Budget,
@@ -83,7 +83,11 @@ impl Dissectors {
     /// Those that emit one of `kinds`.
     #[must_use]
     pub fn new(kinds: KindSet) -> Self {
-        let rows = Rows::new(TABLE, kinds);
+        Self::of(TABLE, kinds)
+    }
+
+    fn of(table: &'static [Registration], kinds: KindSet) -> Self {
+        let rows = Rows::new(table, kinds);
         let shared = rows
             .iter()
             .map(|row| (row.scope == Scope::Capture).then(row.new))
@@ -185,6 +189,11 @@ impl Dissectors {
         for dissector in self.shared.iter_mut().flatten() {
             dissector.end(out);
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn held_bytes(&self) -> usize {
+        self.budget.held()
     }
 
     fn claim_datagrams(&self, context: &Context<'_>) -> State {
@@ -308,3 +317,6 @@ impl Look {
         self.begun[side] = true;
     }
 }
+
+#[cfg(test)]
+mod tests;

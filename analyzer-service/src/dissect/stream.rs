@@ -308,3 +308,6 @@ fn length(bytes: usize) -> i64 {
 fn index(offset: i64) -> usize {
     usize::try_from(offset).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;

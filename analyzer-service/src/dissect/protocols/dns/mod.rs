@@ -63,3 +63,6 @@ impl Dissector for Dns {
         self.0.end(out);
     }
 }
+
+#[cfg(test)]
+mod tests;

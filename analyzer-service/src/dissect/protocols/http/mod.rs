@@ -335,3 +335,6 @@ fn taken(bytes: usize, verdict: Verdict) -> Taken {
         verdict,
     }
 }
+
+#[cfg(test)]
+mod tests;

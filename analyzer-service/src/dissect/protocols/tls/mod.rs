@@ -275,3 +275,6 @@ impl Tls {
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;
