@@ -148,7 +148,8 @@ pub struct Flow {
     pub end_time: Time,
     pub client_to_server: Counters,
     pub server_to_client: Counters,
-    pub end_reason: EndReason,
+    /// None for an interim update.
+    pub end_reason: Option<EndReason>,
     pub tcp: Option<TcpFlags>,
     /// Outermost first.
     pub vlan_ids: Vec<u16>,

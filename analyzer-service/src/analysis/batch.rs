@@ -1,0 +1,78 @@
+//! Records on their way out.
+
+use std::{collections::BTreeMap, mem};
+
+use crate::record::{Body, DnsAnswer, Kind, Record};
+
+/// Records sent at once: enough to make a message cheap.
+const RECORDS_MAX: usize = 512;
+
+/// Bytes of one batch, about; a record adds at most that of one DNS answer of 64 KiB,
+/// written out. Far below what a message may have.
+const BYTES_MAX: usize = 256 << 10;
+
+/// What a record takes beside its text.
+const RECORD_BYTES: usize = 256;
+
+/// Gathers records, and counts what goes out.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    records: Vec<Record>,
+    n_bytes: usize,
+    by_kind: BTreeMap<Kind, u64>,
+}
+
+impl Batch {
+    /// Adds one record; gives the batch back when it is full.
+    pub(super) fn push(&mut self, record: Record) -> Option<Vec<Record>> {
+        self.n_bytes += text_bytes(&record.body) + RECORD_BYTES;
+        self.records.push(record);
+        let full = self.records.len() >= RECORDS_MAX || self.n_bytes >= BYTES_MAX;
+        if full { self.take() } else { None }
+    }
+
+    /// What there is, if anything.
+    pub(super) fn take(&mut self) -> Option<Vec<Record>> {
+        self.n_bytes = 0;
+        let records = mem::take(&mut self.records);
+        for record in &records {
+            *self.by_kind.entry(record.body.kind()).or_default() += 1;
+        }
+        (!records.is_empty()).then_some(records)
+    }
+
+    /// Records taken so far.
+    pub(super) fn by_kind(&self) -> BTreeMap<Kind, u64> {
+        self.by_kind.clone()
+    }
+}
+
+fn text_bytes(body: &Body) -> usize {
+    match body {
+        Body::Flow(_) => 0,
+        Body::Dns(dns) => {
+            let bytes = |answer: &DnsAnswer| {
+                answer.name.len() + answer.record_type.len() + answer.data.len() + 16
+            };
+            dns.query_name.len() + dns.answers.iter().map(bytes).sum::<usize>()
+        }
+        Body::Http(http) => {
+            let texts = [
+                &http.method,
+                &http.host,
+                &http.target,
+                &http.version,
+                &http.user_agent,
+                &http.content_type,
+                &http.referrer,
+                &http.server,
+            ];
+            texts.into_iter().map(String::len).sum()
+        }
+        Body::Tls(tls) => {
+            let alpn: usize = tls.client_alpn.iter().map(String::len).sum();
+            tls.server_name.len() + tls.server_alpn.len() + alpn
+        }
+        Body::Finding(finding) => finding.message.len(),
+    }
+}

@@ -1,0 +1,336 @@
+//! What is done with each packet, and with what is over because of it.
+
+use std::{collections::BTreeMap, mem, ops::ControlFlow};
+
+use super::{
+    Event, Options, POLL_PACKETS, Sink,
+    batch::Batch,
+    findings::{Findings, Subject},
+};
+use crate::{
+    capture::Packet,
+    decode::{self, Frame, Ip, Malformed, Tcp, Transport},
+    dissect::{Context, Direction, Dissectors, Output, Segment, TcpFlags},
+    flow::{Ended, Entry, FlowIndex, FlowTable, Located, Stamp},
+    record::{Body, Dropped, EndReason, Kind, Record, Summary, Time},
+    summary::{Ending, Gatherer},
+};
+
+/// The state of an analysis between two packets.
+pub(super) struct Packets {
+    options: Options,
+    flows: FlowTable,
+    dissectors: Dissectors,
+    out: Output,
+    findings: Findings,
+    gatherer: Gatherer,
+    /// The current packet; packets without a time have that of the one before.
+    stamp: Stamp,
+    timed: bool,
+    /// Records that the current packet completed.
+    completed: Vec<Record>,
+    ended: Vec<Ended>,
+    batch: Batch,
+}
+
+impl Packets {
+    pub(super) fn new(options: Options) -> Self {
+        Self {
+            flows: FlowTable::new(options.idle_timeout, options.flows_max),
+            dissectors: Dissectors::new(options.kinds),
+            out: Output::default(),
+            findings: Findings::new(),
+            gatherer: Gatherer::default(),
+            stamp: Stamp::default(),
+            timed: false,
+            completed: Vec::new(),
+            ended: Vec::new(),
+            batch: Batch::default(),
+            options,
+        }
+    }
+
+    pub(super) fn n_packets(&self) -> u64 {
+        self.stamp.number
+    }
+
+    pub(super) fn n_flows(&self) -> u64 {
+        self.flows.n_flows()
+    }
+
+    pub(super) fn capture_time(&self) -> Option<Time> {
+        self.timed.then_some(self.stamp.time)
+    }
+
+    pub(super) fn records_by_kind(&self) -> BTreeMap<Kind, u64> {
+        self.batch.by_kind()
+    }
+
+    pub(super) fn dropped(&self) -> Dropped {
+        Dropped {
+            evicted_flows: self.flows.n_evicted(),
+            reassembly_bytes: self.out.dropped_bytes,
+            findings: self.findings.n_dropped(),
+            pending_transactions: self.out.dropped_transactions,
+            fragments: self.flows.n_fragments_dropped(),
+            paths: 0,
+        }
+    }
+
+    pub(super) fn into_summary(self, ending: Ending) -> Summary {
+        self.gatherer.finish(ending)
+    }
+
+    /// The next packet of the capture.
+    pub(super) fn packet(&mut self, packet: &Packet<'_>, sink: &mut dyn Sink) -> ControlFlow<()> {
+        self.timed |= packet.time.is_some();
+        self.stamp = Stamp {
+            time: packet.time.unwrap_or(self.stamp.time),
+            number: self.stamp.number + 1,
+        };
+        let frame = decode::decode(packet);
+        let (flow_id, service) = match &frame.ip {
+            Some(ip) => self.ip(&frame, ip),
+            None => (None, None),
+        };
+        if packet.bad_time {
+            self.finding(BAD_TIMESTAMP, None, None);
+        }
+        if let Some(malformed) = frame.malformed {
+            self.finding(malformed, frame.ip.as_ref(), flow_id);
+        }
+        self.gatherer.packet(packet, &frame, service);
+        if self.stamp.number.is_multiple_of(POLL_PACKETS) {
+            return self.sweep(sink);
+        }
+        if self.completed.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        self.flush(sink)
+    }
+
+    /// The capture is over: so is everything that waits.
+    pub(super) fn end(&mut self, sink: &mut dyn Sink) -> ControlFlow<()> {
+        self.dissectors.finish(&mut self.out);
+        self.completed.append(&mut self.out.records);
+        let findings = self.findings.finish(self.stamp);
+        self.complete(findings);
+        let all = self.flows.all();
+        self.end_flows(all, EndReason::CaptureEnd, sink)?;
+        self.hand_out(sink)
+    }
+
+    /// Gives the sink what is ready, be it little.
+    pub(super) fn hand_out(&mut self, sink: &mut dyn Sink) -> ControlFlow<()> {
+        match self.batch.take() {
+            Some(records) => sink.event(Event::Records(records)),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    /// An IP packet: its flow's id, and the service it carries.
+    fn ip(&mut self, frame: &Frame<'_>, ip: &Ip<'_>) -> (Option<u64>, Option<&'static str>) {
+        let located = self.flows.locate(frame, ip, self.stamp, &mut self.ended);
+        for ended in mem::take(&mut self.ended) {
+            self.end_flow(ended);
+        }
+        let wants_flows = self.options.kinds.contains(Kind::Flow);
+        let Some(entry) = self.flows.get_mut(located.index) else {
+            return (None, None);
+        };
+        if entry.is_cut_due(self.stamp.time, self.options.active_timeout) {
+            if wants_flows {
+                let services = self.dissectors.services(&entry.app);
+                let cut = Some(EndReason::ActiveTimeout);
+                self.completed.push(record(entry, cut, services));
+            }
+            entry.cut(self.stamp);
+        }
+        entry.count(frame, ip, located.direction, self.stamp);
+        if let Transport::Tcp(tcp) = &ip.transport {
+            entry.count_flags(tcp, located.direction);
+        }
+        let dissection = Dissection {
+            dissectors: &mut self.dissectors,
+            out: &mut self.out,
+            stamp: self.stamp,
+        };
+        let service = dissection.run(entry, ip, &located);
+        if wants_flows && entry.is_update_due(self.stamp.time, self.options.interim_interval) {
+            let services = self.dissectors.services(&entry.app);
+            self.completed.push(record(entry, None, services));
+        }
+        let flow_id = entry.flow.flow_id;
+        self.completed.append(&mut self.out.records);
+        for malformed in mem::take(&mut self.out.malformed) {
+            let malformed = Malformed {
+                code: malformed.code,
+                message: malformed.message,
+            };
+            self.finding(malformed, Some(ip), Some(flow_id));
+        }
+        (Some(flow_id), service)
+    }
+
+    fn finding(&mut self, malformed: Malformed, ip: Option<&Ip<'_>>, flow_id: Option<u64>) {
+        if !self.options.kinds.contains(Kind::Finding) {
+            return;
+        }
+        let subject = Subject {
+            code: malformed.code,
+            source: ip.map(|ip| ip.source),
+            target: ip.map(|ip| ip.target),
+        };
+        let closed = self
+            .findings
+            .add(subject, malformed.message, flow_id, self.stamp);
+        self.completed.extend(closed);
+    }
+
+    fn complete(&mut self, records: Vec<Record>) {
+        self.completed.extend(records);
+    }
+
+    /// At fixed packet numbers: what capture time has ended.
+    fn sweep(&mut self, sink: &mut dyn Sink) -> ControlFlow<()> {
+        let findings = self.findings.close(self.stamp);
+        self.complete(findings);
+        let idle = self.flows.sweep(self.stamp.time);
+        self.end_flows(idle, EndReason::IdleTimeout, sink)
+    }
+
+    /// Ends flows, which come by flow id, and hands out all that the current packet
+    /// completed, in order, without holding it all at once.
+    fn end_flows(
+        &mut self,
+        indexes: Vec<FlowIndex>,
+        reason: EndReason,
+        sink: &mut dyn Sink,
+    ) -> ControlFlow<()> {
+        self.completed.sort_by_key(order);
+        let mut others = mem::take(&mut self.completed).into_iter().peekable();
+        for index in indexes {
+            let Some(ended) = self.flows.remove(index, reason) else {
+                continue;
+            };
+            let flow_id = ended.entry.flow.flow_id;
+            while let Some(record) = others.next_if(|record| order(record).0 <= flow_id) {
+                self.completed.push(record);
+            }
+            self.end_flow(ended);
+            self.flush(sink)?;
+        }
+        self.completed.extend(others);
+        self.flush(sink)
+    }
+
+    /// What a flow that is over still has to say.
+    fn end_flow(&mut self, ended: Ended) {
+        let Ended { mut entry, reason } = ended;
+        let latest = entry.latest();
+        let context = Context {
+            time: latest.time,
+            packet_number: latest.number,
+            flow: &entry.flow,
+            direction: Direction::ToServer,
+        };
+        self.dissectors.end(&mut entry.app, &context, &mut self.out);
+        if self.options.kinds.contains(Kind::Flow) {
+            let services = self.dissectors.services(&entry.app);
+            self.completed.push(record(&entry, Some(reason), services));
+        }
+        self.completed.append(&mut self.out.records);
+        // What breaks a protocol was said when its bytes came.
+        self.out.malformed.clear();
+    }
+
+    /// Hands out what the current packet completed, in order.
+    fn flush(&mut self, sink: &mut dyn Sink) -> ControlFlow<()> {
+        self.completed.sort_by_key(order);
+        for mut record in self.completed.drain(..) {
+            record.packet_number = self.stamp.number;
+            if let Some(batch) = self.batch.push(record) {
+                sink.event(Event::Records(batch))?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+const BAD_TIMESTAMP: Malformed = Malformed {
+    code: "bad-timestamp",
+    message: "a time outside the years 1 to 9999, or with invalid sub-seconds",
+};
+
+/// Shows a packet's application data to the dissectors.
+struct Dissection<'a> {
+    dissectors: &'a mut Dissectors,
+    out: &'a mut Output,
+    stamp: Stamp,
+}
+
+impl Dissection<'_> {
+    fn run(self, entry: &mut Entry, ip: &Ip<'_>, located: &Located) -> Option<&'static str> {
+        let context = Context {
+            time: self.stamp.time,
+            packet_number: self.stamp.number,
+            flow: &entry.flow,
+            direction: located.direction,
+        };
+        let segment = match &ip.transport {
+            Transport::Udp(udp) => {
+                let app = &mut entry.app;
+                let service = self
+                    .dissectors
+                    .datagram(app, &context, udp.payload, self.out);
+                if ip.fragment.is_some() || (udp.payload.len() as u64) < ip.payload_bytes {
+                    // Its end is missing here, not on the wire.
+                    self.out.malformed.clear();
+                }
+                return service;
+            }
+            Transport::Tcp(tcp) => Segment {
+                seq: tcp.seq,
+                flags: TcpFlags {
+                    syn: tcp.has(Tcp::SYN),
+                    // Of a first fragment it comes behind the later ones' bytes.
+                    fin: tcp.has(Tcp::FIN) && ip.fragment.is_none(),
+                    rst: tcp.has(Tcp::RST),
+                },
+                payload: tcp.payload,
+                missing: missing(ip, tcp.payload),
+            },
+            Transport::LaterFragment(payload) => Segment {
+                seq: located.fragment_seq?,
+                flags: TcpFlags::default(),
+                payload,
+                missing: missing(ip, payload),
+            },
+            _ => return None,
+        };
+        self.dissectors
+            .segment(&mut entry.app, &context, &segment, self.out)
+    }
+}
+
+/// Payload bytes that the snap length cut off.
+fn missing(ip: &Ip<'_>, payload: &[u8]) -> u32 {
+    let missing = ip.payload_bytes.saturating_sub(payload.len() as u64);
+    u32::try_from(missing).unwrap_or(u32::MAX)
+}
+
+fn record(entry: &Entry, reason: Option<EndReason>, services: Vec<&'static str>) -> Record {
+    let latest = entry.latest();
+    Record {
+        time: latest.time,
+        packet_number: latest.number,
+        flow: Some(entry.flow),
+        body: Body::Flow(Box::new(entry.record(reason, services))),
+    }
+}
+
+/// Of the records that one packet completed.
+fn order(record: &Record) -> (u64, Kind) {
+    let flow_id = record.flow.map_or(0, |flow| flow.flow_id);
+    (flow_id, record.body.kind())
+}

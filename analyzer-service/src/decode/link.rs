@@ -1,0 +1,172 @@
+//! Link layers: LINKTYPE_ values of the IETF opsawg registry.
+
+use etherparse::{ArpPacketSlice, EtherType, Ethernet2Slice, SingleVlanSlice, ether_type};
+
+use super::{Layer, Path, Walk};
+
+const NULL: u16 = 0;
+const ETHERNET: u16 = 1;
+/// What DLT_RAW is on some systems, in files that old libpcaps wrote.
+const RAW_BSD: u16 = 12;
+const RAW_OPENBSD: u16 = 14;
+const RAW: u16 = 101;
+const LOOP: u16 = 108;
+const LINUX_SLL: u16 = 113;
+const IPV4: u16 = 228;
+const IPV6: u16 = 229;
+const LINUX_SLL2: u16 = 276;
+
+/// Address families of NULL and LOOP: IPv6 has a number for each family of systems
+/// (Linux, NetBSD and OpenBSD, FreeBSD, macOS).
+const FAMILY_IPV4: u32 = 2;
+const FAMILY_IPV6: [u32; 4] = [10, 24, 28, 30];
+
+/// Lengths in the place of an EtherType (IEEE 802.3).
+const LENGTH_MAX: u16 = 1_500;
+const MAC_BYTES: u16 = 6;
+
+/// IEEE 802.2 service access points.
+const LLC_SNAP: u8 = 0xaa;
+const LLC_SPANNING_TREE: u8 = 0x42;
+
+impl<'a> Walk<'a> {
+    pub(super) fn link(&mut self, link_type: u16, data: &'a [u8]) {
+        match link_type {
+            ETHERNET => self.ethernet(data),
+            RAW | RAW_BSD | RAW_OPENBSD => {
+                self.push(Layer::Raw);
+                self.ip(data);
+            }
+            IPV4 => self.ipv4(data),
+            IPV6 => self.ipv6(data),
+            NULL | LOOP => self.null(data),
+            LINUX_SLL => self.sll(data),
+            LINUX_SLL2 => self.sll2(data),
+            other => self.frame.path = Path::other_link(other),
+        }
+    }
+
+    fn ethernet(&mut self, data: &'a [u8]) {
+        self.push(Layer::Eth);
+        let Ok(ethernet) = Ethernet2Slice::from_slice_without_fcs(data) else {
+            return self.short("malformed-ethernet", "shorter than an Ethernet header");
+        };
+        self.frame.source_mac = Some(ethernet.source());
+        self.frame.target_mac = Some(ethernet.destination());
+        self.passed(ethernet.header_len());
+        self.ether_type(ethernet.ether_type(), ethernet.payload_slice());
+    }
+
+    /// Four bytes of address family, in the byte order of whoever wrote them.
+    fn null(&mut self, data: &'a [u8]) {
+        self.push(Layer::Null);
+        let Some((family, rest)) = data.split_first_chunk::<4>() else {
+            return self.short("malformed-null", "shorter than its header");
+        };
+        self.passed(family.len());
+        let family = u32::from_be_bytes(*family);
+        let family = if family > 0xffff {
+            family.swap_bytes()
+        } else {
+            family
+        };
+        match family {
+            FAMILY_IPV4 => self.ipv4(rest),
+            _ if FAMILY_IPV6.contains(&family) => self.ipv6(rest),
+            _ => {}
+        }
+    }
+
+    fn sll(&mut self, data: &'a [u8]) {
+        self.push(Layer::Sll);
+        let Some((header, rest)) = data.split_first_chunk::<16>() else {
+            return self.short("malformed-sll", "shorter than its header");
+        };
+        self.passed(header.len());
+        if u16::from_be_bytes([header[4], header[5]]) == MAC_BYTES {
+            self.frame.source_mac = header[6..].first_chunk().copied();
+        }
+        self.ether_type(
+            EtherType(u16::from_be_bytes([header[14], header[15]])),
+            rest,
+        );
+    }
+
+    fn sll2(&mut self, data: &'a [u8]) {
+        self.push(Layer::Sll);
+        let Some((header, rest)) = data.split_first_chunk::<20>() else {
+            return self.short("malformed-sll", "shorter than its header");
+        };
+        self.passed(header.len());
+        if u16::from(header[11]) == MAC_BYTES {
+            self.frame.source_mac = header[12..].first_chunk().copied();
+        }
+        self.ether_type(EtherType(u16::from_be_bytes([header[0], header[1]])), rest);
+    }
+
+    fn ether_type(&mut self, mut ether_type: EtherType, mut data: &'a [u8]) {
+        // Ends: every round takes a tag off the data, or stops.
+        loop {
+            let layer = match ether_type {
+                ether_type::IPV4 => return self.ipv4(data),
+                ether_type::IPV6 => return self.ipv6(data),
+                ether_type::ARP => return self.arp(data),
+                ether_type::VLAN_TAGGED_FRAME | ether_type::VLAN_DOUBLE_TAGGED_FRAME => Layer::Vlan,
+                ether_type::PROVIDER_BRIDGING => Layer::ProviderVlan,
+                EtherType(length) if length <= LENGTH_MAX => return self.llc(data),
+                other => return self.unread(other),
+            };
+            self.push(layer);
+            let Ok(vlan) = SingleVlanSlice::from_slice(data) else {
+                return self.short("malformed-vlan", "the VLAN tag is cut off");
+            };
+            if !self.frame.vlans.push(vlan.vlan_identifier().value()) {
+                return self.malformed("malformed-vlan", "too many VLAN tags");
+            }
+            self.passed(vlan.header_len());
+            (ether_type, data) = (vlan.ether_type(), vlan.payload_slice());
+        }
+    }
+
+    /// IEEE 802.2; SNAP (RFC 1042) leads back to EtherTypes.
+    fn llc(&mut self, data: &'a [u8]) {
+        self.push(Layer::Llc);
+        match data {
+            [LLC_SNAP, LLC_SNAP, 3, 0, 0, 0, high, low, rest @ ..] => {
+                self.passed(8);
+                match EtherType(u16::from_be_bytes([*high, *low])) {
+                    ether_type::IPV4 => self.ipv4(rest),
+                    ether_type::IPV6 => self.ipv6(rest),
+                    ether_type::ARP => self.arp(rest),
+                    other => self.unread(other),
+                }
+            }
+            [LLC_SPANNING_TREE, LLC_SPANNING_TREE, ..] => self.push(Layer::Stp),
+            _ => {}
+        }
+    }
+
+    fn arp(&mut self, data: &'a [u8]) {
+        self.push(Layer::Arp);
+        if ArpPacketSlice::from_slice(data).is_err() {
+            self.short("malformed-arp", "shorter than its addresses");
+        }
+    }
+
+    /// Known by name, and left at that.
+    fn unread(&mut self, ether_type: EtherType) {
+        self.push(match ether_type.0 {
+            0x8035 => Layer::Arp,
+            0x8809 => Layer::SlowProtocols,
+            0x8847 | 0x8848 => Layer::Mpls,
+            0x8863 => Layer::PppoeDiscovery,
+            0x8864 => Layer::PppoeSession,
+            0x888e => Layer::Eapol,
+            0x88cc => Layer::Lldp,
+            0x88e5 => Layer::Macsec,
+            0x88f7 => Layer::Ptp,
+            0x9000 => Layer::Loopback,
+            _ => return,
+        });
+    }
+}

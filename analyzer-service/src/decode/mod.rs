@@ -1,0 +1,201 @@
+//! Packet headers, from the link layer to the transport layer. Total: whatever the
+//! bytes, there is a [`Frame`]; what breaks its format is named in it.
+
+mod checksum;
+mod ip;
+mod link;
+mod path;
+mod transport;
+
+use std::net::IpAddr;
+
+pub use self::path::{Layer, Path, SERVICES_MAX};
+use crate::{capture::Packet, record::IcmpKind};
+
+/// VLAN tags that are followed; beyond two (QinQ) they are rare.
+pub const VLANS_MAX: usize = 8;
+
+/// What the headers of one packet say.
+#[derive(Clone, Debug, Default)]
+pub struct Frame<'a> {
+    pub path: Path,
+    /// Absent where the link layer has none, or says only one of them.
+    pub source_mac: Option<[u8; 6]>,
+    pub target_mac: Option<[u8; 6]>,
+    pub vlans: Vlans,
+    pub ip: Option<Ip<'a>>,
+    /// The first thing that breaks a format.
+    pub malformed: Option<Malformed>,
+}
+
+/// VLAN ids, outermost first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Vlans {
+    ids: [u16; VLANS_MAX],
+    len: u8,
+}
+
+impl Vlans {
+    #[must_use]
+    pub fn ids(&self) -> &[u16] {
+        &self.ids[..usize::from(self.len)]
+    }
+
+    /// False when there are too many.
+    fn push(&mut self, id: u16) -> bool {
+        let Some(place) = self.ids.get_mut(usize::from(self.len)) else {
+            return false;
+        };
+        *place = id;
+        self.len += 1;
+        true
+    }
+}
+
+/// A header that breaks its format. Not one that was cut off by the snap length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed {
+    /// Of the finding: "malformed-ipv4".
+    pub code: &'static str,
+    pub message: &'static str,
+}
+
+/// An IP packet.
+#[derive(Clone, Debug)]
+pub struct Ip<'a> {
+    pub source: IpAddr,
+    pub target: IpAddr,
+    /// IANA protocol number of what follows the extension headers.
+    pub protocol: u8,
+    /// As `Counters.ip_bytes` says.
+    pub bytes: u64,
+    pub fragment: Option<Fragment>,
+    pub transport: Transport<'a>,
+    /// As `Counters.payload_bytes` says.
+    pub payload_bytes: u64,
+    pub checksum_errors: ChecksumErrors,
+}
+
+/// A piece of a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fragment {
+    pub identification: u32,
+    /// In bytes.
+    pub offset: u32,
+    /// In bytes, by the IP headers.
+    pub length: u64,
+    pub more: bool,
+}
+
+/// Wrong checksums of one packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChecksumErrors {
+    pub ip: bool,
+    pub tcp: bool,
+    pub udp: bool,
+}
+
+impl ChecksumErrors {
+    #[must_use]
+    pub fn any(self) -> bool {
+        self.ip || self.tcp || self.udp
+    }
+}
+
+#[derive(Clone, Debug)]
+pub enum Transport<'a> {
+    Tcp(Tcp<'a>),
+    Udp(Udp<'a>),
+    Sctp(Ports),
+    Icmp(IcmpKind),
+    /// The header is broken or cut off, but its ports are there.
+    Ports(Ports),
+    /// Without ports, or with nothing left of them.
+    Bare,
+    /// The rest of a datagram, without its transport header.
+    LaterFragment(&'a [u8]),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ports {
+    pub source: u16,
+    pub target: u16,
+}
+
+#[derive(Clone, Debug)]
+pub struct Tcp<'a> {
+    pub ports: Ports,
+    pub seq: u32,
+    pub header_bytes: u8,
+    /// The twelve bits of the header: CWR to FIN, and those reserved above.
+    pub flags: u16,
+    pub payload: &'a [u8],
+}
+
+impl Tcp<'_> {
+    pub const FIN: u16 = 1;
+    pub const SYN: u16 = 2;
+    pub const RST: u16 = 4;
+    pub const ACK: u16 = 16;
+
+    #[must_use]
+    pub fn has(&self, flag: u16) -> bool {
+        self.flags & flag != 0
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Udp<'a> {
+    pub ports: Ports,
+    pub payload: &'a [u8],
+}
+
+/// Reads the headers of `packet`.
+#[must_use]
+pub fn decode<'a>(packet: &Packet<'a>) -> Frame<'a> {
+    let mut walk = Walk::new(packet);
+    walk.link(packet.link_type, packet.data);
+    walk.frame
+}
+
+/// One packet on its way through the layers.
+#[derive(Debug)]
+struct Walk<'a> {
+    frame: Frame<'a>,
+    /// Part of the packet is not in the capture, so a short header is no fault.
+    cut: bool,
+    /// Wire length of what is not decoded yet.
+    wire_bytes: u64,
+}
+
+impl<'a> Walk<'a> {
+    fn new(packet: &Packet<'a>) -> Self {
+        let captured = packet.data.len() as u64;
+        Self {
+            frame: Frame::default(),
+            cut: captured < u64::from(packet.wire_bytes),
+            wire_bytes: u64::from(packet.wire_bytes).max(captured),
+        }
+    }
+
+    fn push(&mut self, layer: Layer) {
+        self.frame.path.push(layer);
+    }
+
+    fn passed(&mut self, n_bytes: usize) {
+        self.wire_bytes = self.wire_bytes.saturating_sub(n_bytes as u64);
+    }
+
+    fn malformed(&mut self, code: &'static str, message: &'static str) {
+        self.frame
+            .malformed
+            .get_or_insert(Malformed { code, message });
+    }
+
+    /// A header that is not all there.
+    fn short(&mut self, code: &'static str, message: &'static str) {
+        if !self.cut {
+            self.malformed(code, message);
+        }
+    }
+}

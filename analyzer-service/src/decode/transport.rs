@@ -1,0 +1,173 @@
+//! TCP, UDP, SCTP and ICMP headers.
+
+use etherparse::{TcpSlice, UdpSlice};
+
+use super::{Ip, Layer, Ports, Tcp, Transport, Udp, Walk, checksum, ip::Datagram};
+use crate::record::IcmpKind;
+
+const ICMP: u8 = 1;
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const ICMPV6: u8 = 58;
+const SCTP: u8 = 132;
+
+const UDP_HEADER_BYTES: u64 = 8;
+const ICMP_HEADER_BYTES: u64 = 8;
+const SCTP_HEADER_BYTES: u64 = 12;
+
+impl<'a> Walk<'a> {
+    pub(super) fn transport(&mut self, datagram: &Datagram<'a>, ip: &mut Ip<'a>) {
+        ip.transport = match datagram.protocol {
+            TCP => self.tcp(datagram, ip),
+            UDP => self.udp(datagram, ip),
+            SCTP => {
+                self.push(Layer::Sctp);
+                ip.payload_bytes = ip.payload_bytes.saturating_sub(SCTP_HEADER_BYTES);
+                if datagram.payload.len() < 12 {
+                    self.short("malformed-sctp", "shorter than its header");
+                }
+                ports(datagram.payload).map_or(Transport::Bare, Transport::Sctp)
+            }
+            ICMP => self.icmp(datagram, ip, Layer::Icmp, "malformed-icmp"),
+            ICMPV6 => self.icmp(datagram, ip, Layer::Icmpv6, "malformed-icmpv6"),
+            other => {
+                self.name(other);
+                Transport::Bare
+            }
+        };
+    }
+
+    fn tcp(&mut self, datagram: &Datagram<'a>, ip: &mut Ip<'a>) -> Transport<'a> {
+        self.push(Layer::Tcp);
+        let tcp = match TcpSlice::from_slice(datagram.payload) {
+            Ok(tcp) => tcp,
+            Err(etherparse::err::tcp::HeaderSliceError::Len(_)) => {
+                self.short("malformed-tcp", "shorter than its header");
+                return broken(datagram, ip);
+            }
+            Err(etherparse::err::tcp::HeaderSliceError::Content(_)) => {
+                self.malformed("malformed-tcp", "a data offset below the header's length");
+                return broken(datagram, ip);
+            }
+        };
+        let header = tcp.header_slice();
+        ip.payload_bytes = ip.payload_bytes.saturating_sub(header.len() as u64);
+        ip.checksum_errors.tcp = is_whole(datagram) && !has_right_checksum(datagram);
+        Transport::Tcp(Tcp {
+            ports: Ports {
+                source: tcp.source_port(),
+                target: tcp.destination_port(),
+            },
+            seq: tcp.sequence_number(),
+            header_bytes: tcp.data_offset() * 4,
+            flags: u16::from_be_bytes([header[12] & 0x0f, header[13]]),
+            payload: tcp.payload(),
+        })
+    }
+
+    fn udp(&mut self, datagram: &Datagram<'a>, ip: &mut Ip<'a>) -> Transport<'a> {
+        self.push(Layer::Udp);
+        let Ok(udp) = UdpSlice::from_slice_lax(datagram.payload) else {
+            self.short("malformed-udp", "shorter than its header");
+            return broken(datagram, ip);
+        };
+        let length = u64::from(udp.length());
+        let room = datagram.payload_bytes;
+        // Zero stands for "too long to say" (RFC 2675, and offloading cards).
+        let said = if length == 0 { room } else { length };
+        if said < UDP_HEADER_BYTES || (said > room && datagram.fragment.is_none()) {
+            self.malformed("malformed-udp", "the length does not fit its datagram");
+        }
+        ip.payload_bytes = if datagram.fragment.is_some() || said < UDP_HEADER_BYTES {
+            room.saturating_sub(UDP_HEADER_BYTES)
+        } else {
+            said.min(room).saturating_sub(UDP_HEADER_BYTES)
+        };
+        // Zero says that there is none; over IPv6 only some tunnels may (RFC 6935).
+        ip.checksum_errors.udp = udp.checksum() != 0
+            && is_whole(datagram)
+            && length == udp.slice().len() as u64
+            && !checksum::is_right_with_addresses(ip.source, ip.target, UDP, udp.slice());
+        Transport::Udp(Udp {
+            ports: Ports {
+                source: udp.source_port(),
+                target: udp.destination_port(),
+            },
+            payload: udp.payload(),
+        })
+    }
+
+    fn icmp(
+        &mut self,
+        datagram: &Datagram<'a>,
+        ip: &mut Ip<'a>,
+        layer: Layer,
+        code: &'static str,
+    ) -> Transport<'a> {
+        self.push(layer);
+        ip.payload_bytes = ip.payload_bytes.saturating_sub(ICMP_HEADER_BYTES);
+        if (datagram.payload.len() as u64) < ICMP_HEADER_BYTES {
+            self.short(code, "shorter than its header");
+        }
+        match datagram.payload {
+            [icmp_type, code, ..] => Transport::Icmp(IcmpKind {
+                icmp_type: *icmp_type,
+                code: *code,
+            }),
+            _ => Transport::Bare,
+        }
+    }
+
+    /// IANA protocol numbers known by name, and left at that.
+    fn name(&mut self, protocol: u8) {
+        self.push(match protocol {
+            2 => Layer::Igmp,
+            4 => Layer::Ip,
+            33 => Layer::Dccp,
+            41 => Layer::Ipv6,
+            46 => Layer::Rsvp,
+            47 => Layer::Gre,
+            50 => Layer::Esp,
+            88 => Layer::Eigrp,
+            89 => Layer::Ospf,
+            103 => Layer::Pim,
+            108 => Layer::IpComp,
+            112 => Layer::Vrrp,
+            115 => Layer::L2tp,
+            136 => Layer::UdpLite,
+            _ => return,
+        });
+    }
+}
+
+/// Only what is left of the ports can be told.
+fn broken<'a>(datagram: &Datagram<'a>, ip: &mut Ip<'a>) -> Transport<'a> {
+    ip.payload_bytes = 0;
+    ports(datagram.payload).map_or(Transport::Bare, Transport::Ports)
+}
+
+fn ports(header: &[u8]) -> Option<Ports> {
+    let [a, b, c, d] = *header.first_chunk()?;
+    Some(Ports {
+        source: u16::from_be_bytes([a, b]),
+        target: u16::from_be_bytes([c, d]),
+    })
+}
+
+/// All of it is in the capture, in one piece.
+fn is_whole(datagram: &Datagram<'_>) -> bool {
+    datagram.fragment.is_none()
+        && !datagram.routed
+        && datagram.payload.len() as u64 == datagram.payload_bytes
+}
+
+fn has_right_checksum(datagram: &Datagram<'_>) -> bool {
+    let Datagram {
+        source,
+        target,
+        protocol,
+        payload,
+        ..
+    } = *datagram;
+    checksum::is_right_with_addresses(source, target, protocol, payload)
+}

@@ -1,0 +1,231 @@
+//! One flow while it lives.
+
+use std::time::Duration;
+
+use super::key::FlowKey;
+use crate::{
+    decode::{Frame, Ip, Tcp},
+    dissect::{AppSlot, Direction},
+    record::{Counters, EndReason, Endpoint, Flow, FlowRef, IcmpKind, TcpFlags, Time},
+};
+
+/// Where in time and in the capture a packet is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stamp {
+    pub time: Time,
+    /// From 1.
+    pub number: u64,
+}
+
+/// A flow in the table.
+#[derive(Debug)]
+pub struct Entry {
+    pub(super) key: FlowKey,
+    /// The client is the key's lower end.
+    pub(super) client_is_lower: bool,
+    pub flow: FlowRef,
+    /// The dissectors' own.
+    pub app: AppSlot,
+    /// Of the whole flow: latest by time, and by place in the capture.
+    pub(super) latest_time: Time,
+    pub(super) latest_number: u64,
+    part: Part,
+    last_update: Time,
+    midstream: bool,
+    icmp: Option<IcmpKind>,
+    client_mac: Option<[u8; 6]>,
+    server_mac: Option<[u8; 6]>,
+    closing: Closing,
+}
+
+/// The piece of a flow since the last active cut.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    /// From 1.
+    number: u32,
+    first_packet: u64,
+    start: Time,
+    end: Time,
+    to_server: Counters,
+    to_client: Counters,
+    flags: TcpFlags,
+    checksum_errors: u64,
+}
+
+impl Part {
+    fn new(number: u32, stamp: Stamp) -> Self {
+        Self {
+            number,
+            first_packet: stamp.number,
+            start: stamp.time,
+            end: stamp.time,
+            to_server: Counters::default(),
+            to_client: Counters::default(),
+            flags: TcpFlags::default(),
+            checksum_errors: 0,
+        }
+    }
+}
+
+/// How far a TCP connection has closed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Closing {
+    client_fin: bool,
+    server_fin: bool,
+    closed: Option<EndReason>,
+}
+
+/// Who is who in a flow, settled by its first packet.
+pub(super) struct Roles {
+    pub(super) client: Endpoint,
+    pub(super) server: Endpoint,
+    pub(super) client_is_lower: bool,
+    pub(super) midstream: bool,
+}
+
+impl Entry {
+    pub(super) fn new(
+        key: FlowKey,
+        flow_id: u64,
+        community_id: [u8; 20],
+        roles: &Roles,
+        icmp: Option<IcmpKind>,
+        stamp: Stamp,
+    ) -> Self {
+        Self {
+            key,
+            client_is_lower: roles.client_is_lower,
+            flow: FlowRef {
+                flow_id,
+                client: roles.client,
+                server: roles.server,
+                ip_protocol: key.protocol,
+                community_id,
+            },
+            app: AppSlot::default(),
+            latest_time: stamp.time,
+            latest_number: stamp.number,
+            part: Part::new(1, stamp),
+            last_update: stamp.time,
+            midstream: roles.midstream,
+            icmp,
+            client_mac: None,
+            server_mac: None,
+            closing: Closing::default(),
+        }
+    }
+
+    /// Counts a packet of this flow.
+    pub fn count(&mut self, frame: &Frame<'_>, ip: &Ip<'_>, direction: Direction, stamp: Stamp) {
+        self.latest_time = self.latest_time.max(stamp.time);
+        self.latest_number = stamp.number;
+        let part = &mut self.part;
+        part.start = part.start.min(stamp.time);
+        part.end = part.end.max(stamp.time);
+        let (counters, from, to) = match direction {
+            Direction::ToServer => (
+                &mut part.to_server,
+                &mut self.client_mac,
+                &mut self.server_mac,
+            ),
+            Direction::ToClient => (
+                &mut part.to_client,
+                &mut self.server_mac,
+                &mut self.client_mac,
+            ),
+        };
+        *from = from.or(frame.source_mac);
+        *to = to.or(frame.target_mac);
+        counters.packets += 1;
+        counters.ip_bytes = counters.ip_bytes.saturating_add(ip.bytes);
+        counters.payload_bytes = counters.payload_bytes.saturating_add(ip.payload_bytes);
+        part.checksum_errors += u64::from(ip.checksum_errors.any());
+    }
+
+    /// Follows the flags of a TCP segment of this flow.
+    pub fn count_flags(&mut self, tcp: &Tcp<'_>, direction: Direction) {
+        let (seen, fin) = match direction {
+            Direction::ToServer => (&mut self.part.flags.client, &mut self.closing.client_fin),
+            Direction::ToClient => (&mut self.part.flags.server, &mut self.closing.server_fin),
+        };
+        *seen |= tcp.flags;
+        *fin |= tcp.has(Tcp::FIN);
+        let closing = &mut self.closing;
+        if closing.closed.is_none() {
+            if tcp.has(Tcp::RST) {
+                closing.closed = Some(EndReason::Rst);
+            } else if closing.client_fin && closing.server_fin {
+                closing.closed = Some(EndReason::Fin);
+            }
+        }
+    }
+
+    /// Closed by both ends' FIN or by a RST; it lingers for what still comes.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closing.closed.is_some()
+    }
+
+    /// The piece is longer than `timeout` at `now`, which is its next packet's time.
+    #[must_use]
+    pub fn is_cut_due(&self, now: Time, timeout: Option<Duration>) -> bool {
+        timeout.is_some_and(|timeout| now.since(self.part.start) > timeout)
+    }
+
+    /// Begins the next piece with the packet at `stamp`.
+    pub fn cut(&mut self, stamp: Stamp) {
+        self.part = Part::new(self.part.number.saturating_add(1), stamp);
+        self.last_update = stamp.time;
+    }
+
+    /// Says once an `interval` of capture time that an update is due.
+    pub fn is_update_due(&mut self, now: Time, interval: Option<Duration>) -> bool {
+        let due = interval.is_some_and(|interval| now.since(self.last_update) >= interval);
+        if due {
+            self.last_update = now;
+        }
+        due
+    }
+
+    /// The latest packet.
+    #[must_use]
+    pub fn latest(&self) -> Stamp {
+        Stamp {
+            time: self.latest_time,
+            number: self.latest_number,
+        }
+    }
+
+    /// The record of the current piece; without a reason an update of a flow that goes on.
+    /// A closed flow ended by closing, whatever made room of it later.
+    #[must_use]
+    pub fn record(&self, reason: Option<EndReason>, services: Vec<&'static str>) -> Flow {
+        let Part {
+            to_server,
+            to_client,
+            flags,
+            ..
+        } = self.part;
+        let ended = reason.map(|reason| match (reason, self.closing.closed) {
+            (EndReason::ActiveTimeout, _) | (_, None) => reason,
+            (_, Some(closed)) => closed,
+        });
+        Flow {
+            services,
+            start_time: self.part.start,
+            end_time: self.part.end,
+            client_to_server: to_server,
+            server_to_client: to_client,
+            end_reason: ended,
+            tcp: (self.key.protocol == 6).then_some(flags),
+            vlan_ids: self.key.vlans().ids().to_vec(),
+            part: self.part.number,
+            first_packet_number: self.part.first_packet,
+            client_mac: self.client_mac,
+            server_mac: self.server_mac,
+            midstream: self.midstream,
+            icmp: self.icmp,
+            checksum_errors: self.part.checksum_errors,
+            interim: reason.is_none(),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Which packets are one flow.
+
+use std::net::IpAddr;
+
+use crate::{
+    decode::{Ports, Vlans},
+    record::{Endpoint, IcmpKind},
+};
+
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const ICMP: u8 = 1;
+const ICMPV6: u8 = 58;
+const SCTP: u8 = 132;
+
+/// Highest of the well-known ports (RFC 6335).
+const WELL_KNOWN_PORT_MAX: u16 = 1_023;
+
+/// VLAN ids and the tuple of the Community ID, the lower end first, so that both
+/// directions have the same key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct FlowKey {
+    pub(super) lower: Endpoint,
+    pub(super) upper: Endpoint,
+    pub(super) protocol: u8,
+    vlans: Vlans,
+}
+
+/// A packet as the flow table sees it: who sent it, in the Community ID's terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tuple {
+    pub(super) source: Endpoint,
+    pub(super) target: Endpoint,
+    pub(super) protocol: u8,
+    /// ICMP without an answer: the ports are type and code, and the direction counts.
+    one_way: bool,
+}
+
+impl Tuple {
+    pub(super) fn with_ports(source: IpAddr, target: IpAddr, protocol: u8, ports: Ports) -> Self {
+        Self {
+            source: Endpoint {
+                address: source,
+                port: ports.source,
+            },
+            target: Endpoint {
+                address: target,
+                port: ports.target,
+            },
+            protocol,
+            one_way: false,
+        }
+    }
+
+    /// ICMP: a type and its answer's are like a pair of ports.
+    pub(super) fn icmp(source: IpAddr, target: IpAddr, protocol: u8, kind: IcmpKind) -> Self {
+        let answer = answer(protocol, kind.icmp_type);
+        let ports = Ports {
+            source: u16::from(kind.icmp_type),
+            target: u16::from(answer.unwrap_or(kind.code)),
+        };
+        Self {
+            one_way: answer.is_none(),
+            ..Self::with_ports(source, target, protocol, ports)
+        }
+    }
+
+    /// The key, and whether the sender is its lower end.
+    pub(super) fn key(&self, vlans: Vlans) -> (FlowKey, bool) {
+        let from_lower = self.one_way || self.source <= self.target;
+        let (lower, upper) = if from_lower {
+            (self.source, self.target)
+        } else {
+            (self.target, self.source)
+        };
+        let key = FlowKey {
+            lower,
+            upper,
+            protocol: self.protocol,
+            vlans,
+        };
+        (key, from_lower)
+    }
+
+    /// Exactly one end has a well-known port, and it is the sender's.
+    pub(super) fn is_from_server(&self) -> bool {
+        let well_known = |end: Endpoint| (1..=WELL_KNOWN_PORT_MAX).contains(&end.port);
+        matches!(self.protocol, TCP | UDP | SCTP)
+            && well_known(self.source)
+            && !well_known(self.target)
+    }
+
+    pub(super) fn is_tcp(&self) -> bool {
+        self.protocol == TCP
+    }
+
+    /// For people: ICMP has no ports.
+    pub(super) fn ends(&self) -> (Endpoint, Endpoint) {
+        let port = |end: Endpoint| match self.protocol {
+            ICMP | ICMPV6 => Endpoint { port: 0, ..end },
+            _ => end,
+        };
+        (port(self.source), port(self.target))
+    }
+}
+
+impl FlowKey {
+    pub(super) fn vlans(&self) -> Vlans {
+        self.vlans
+    }
+}
+
+/// The type that answers this one, or that this one answers (as in the Community ID's
+/// specification).
+fn answer(protocol: u8, icmp_type: u8) -> Option<u8> {
+    const PAIRS: [(u8, u8); 5] = [(8, 0), (13, 14), (15, 16), (17, 18), (10, 9)];
+    const PAIRS_V6: [(u8, u8); 6] = [
+        (128, 129),
+        (133, 134),
+        (135, 136),
+        (130, 131),
+        (139, 140),
+        (144, 145),
+    ];
+    let pairs: &[(u8, u8)] = if protocol == ICMPV6 {
+        &PAIRS_V6
+    } else {
+        &PAIRS
+    };
+    pairs.iter().find_map(|&(asked, answered)| match icmp_type {
+        t if t == asked => Some(answered),
+        t if t == answered => Some(asked),
+        _ => None,
+    })
+}
