@@ -6,12 +6,11 @@ use std::{
     time::Duration,
 };
 
-use url::Url;
-use weir_shared::{limits::CHUNK_BYTES_MAX, serve::ServeConfig};
+use weir_shared::{limits::CHUNK_BYTES_MAX, serve::ServeConfig, store::directory_url};
 
 use crate::domain::{chunk::ChunkLimits, ingest::Settings, upkeep::SweepSettings};
 
-/// Directory of the embedded default, below the working directory.
+/// Of the embedded default, below the working directory.
 const DATA_DIRECTORY: &str = "weir-data";
 
 /// Beside the analyzer's 7302.
@@ -46,12 +45,14 @@ pub struct Config {
     /// Address to serve gRPC on.
     #[arg(long, env = "WEIR_LISTEN", default_value_t = listen())]
     pub listen: SocketAddr,
-    /// Where segments are kept: file:///DIRECTORY, the same as the analyzer's.
-    #[arg(long, env = "WEIR_STORE", default_value_t = below_working_directory().0)]
-    pub store: String,
-    /// Where captures are listed: sqlite:///FILE.
-    #[arg(long, env = "WEIR_CATALOG", default_value_t = below_working_directory().1)]
-    pub catalog: String,
+    /// Object store for segments: file:///DIRECTORY, the same as the analyzer's.
+    /// [default: file:// and the absolute path of ./weir-data/store]
+    #[arg(long, env = "WEIR_STORE")]
+    pub store: Option<String>,
+    /// Catalog of captures: sqlite:///FILE.
+    /// [default: sqlite:// and the absolute path of ./weir-data/catalog.db]
+    #[arg(long, env = "WEIR_CATALOG")]
+    pub catalog: Option<String>,
     /// The analyzer-service that captures are analyzed by.
     #[arg(long, env = "WEIR_ANALYZER", default_value = ANALYZER)]
     pub analyzer: String,
@@ -86,13 +87,14 @@ pub struct Config {
 impl Config {
     /// The embedded default in this directory, on a port of the system's choice.
     /// Nothing is read from the environment.
-    #[must_use]
-    pub fn default_in(directory: &Path) -> Self {
-        let (store, catalog) = urls_in(directory);
-        Self {
+    ///
+    /// # Errors
+    /// When `directory` has no absolute path that a URL can say.
+    pub fn default_in(directory: &Path) -> anyhow::Result<Self> {
+        Ok(Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            store,
-            catalog,
+            store: Some(store_in(directory)?),
+            catalog: Some(catalog_in(directory)?),
             analyzer: ANALYZER.to_owned(),
             commit_interval: COMMIT_INTERVAL,
             staging_bytes: STAGING_BYTES,
@@ -103,6 +105,28 @@ impl Config {
             sweep_grace: SWEEP_GRACE,
             health: false,
             serve: ServeConfig::default(),
+        })
+    }
+
+    /// The store's URL.
+    ///
+    /// # Errors
+    /// When it is to be the default and there is no working directory.
+    pub fn store_url(&self) -> anyhow::Result<String> {
+        match &self.store {
+            Some(url) => Ok(url.clone()),
+            None => store_in(Path::new(DATA_DIRECTORY)),
+        }
+    }
+
+    /// The catalog's URL.
+    ///
+    /// # Errors
+    /// When it is to be the default and there is no working directory.
+    pub fn catalog_url(&self) -> anyhow::Result<String> {
+        match &self.catalog {
+            Some(url) => Ok(url.clone()),
+            None => catalog_in(Path::new(DATA_DIRECTORY)),
         }
     }
 
@@ -131,19 +155,15 @@ fn listen() -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, PORT))
 }
 
-fn below_working_directory() -> (String, String) {
-    // Without a working directory there is nothing to be below of.
-    let here = std::env::current_dir().unwrap_or_else(|_| "/".into());
-    urls_in(&here.join(DATA_DIRECTORY))
+fn store_in(directory: &Path) -> anyhow::Result<String> {
+    Ok(directory_url(&directory.join("store"))?)
 }
 
-/// URLs of the store and the catalog in one directory.
-fn urls_in(directory: &Path) -> (String, String) {
-    let absolute = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
-    let url = Url::from_file_path(&absolute).map_or_else(|()| "file:///".into(), String::from);
+fn catalog_in(directory: &Path) -> anyhow::Result<String> {
+    let url = directory_url(directory)?;
+    // The same path with the same escapes, under the other scheme.
     let path = url.strip_prefix("file://").unwrap_or_default();
-    let catalog = format!("sqlite://{path}/catalog.db");
-    (url, catalog)
+    Ok(format!("sqlite://{path}catalog.db"))
 }
 
 /// Longest time that a flag takes: ten years, within every clock's range.
@@ -224,18 +244,23 @@ mod tests {
     #[test]
     fn the_defaults_of_flags_and_of_a_directory_agree() {
         let flags = Config::parse_from(["ingest-service"]);
-        let here = std::env::current_dir().unwrap().join(DATA_DIRECTORY);
+        let flags = Config {
+            store: Some(flags.store_url().unwrap()),
+            catalog: Some(flags.catalog_url().unwrap()),
+            ..flags
+        };
         let directory = Config {
             listen: listen(),
-            ..Config::default_in(&here)
+            ..Config::default_in(Path::new(DATA_DIRECTORY)).unwrap()
         };
         assert_eq!(format!("{flags:?}"), format!("{directory:?}"));
     }
 
     #[test]
     fn a_directory_with_blanks_makes_urls() {
-        let (store, catalog) = urls_in(Path::new("/a b/ö"));
-        assert_eq!(store, "file:///a%20b/%C3%B6");
-        assert_eq!(catalog, "sqlite:///a%20b/%C3%B6/catalog.db");
+        let config = Config::default_in(Path::new("/a b/ö")).unwrap();
+        let urls = (config.store_url().unwrap(), config.catalog_url().unwrap());
+        assert_eq!(urls.0, "file:///a%20b/%C3%B6/store/");
+        assert_eq!(urls.1, "sqlite:///a%20b/%C3%B6/catalog.db");
     }
 }

@@ -11,4 +11,4 @@ mod run;
 
 pub use config::Config;
 pub use grpc::AnalyzerClient;
-pub use run::{Deps, run, run_with};
+pub use run::{Deps, SERVICE, run, run_with};

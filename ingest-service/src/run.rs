@@ -1,16 +1,16 @@
 //! The program: opens what it stands on, starts its tasks, serves, and ends.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tonic::{codec::CompressionEncoding, service::RoutesBuilder};
+use tonic::{codec::CompressionEncoding, service::Routes};
 use weir_shared::{
     limits::GRPC_MESSAGE_BYTES_MAX,
     proto::ingest::v1::ingest_service_server::IngestServiceServer,
-    serve::{Lifecycle, serve},
-    store::{self, Access, SegmentStore},
+    serve::{Lifecycle, ServiceProcess, serve},
+    store::{self, SegmentStore},
 };
 
 use crate::{
@@ -20,9 +20,10 @@ use crate::{
     grpc::{self, AnalyzerClient, Service},
 };
 
-const SERVICE: &str = "weir.ingest.v1.IngestService";
+/// Name of the service, in health and reflection.
+pub const SERVICE: &str = "weir.ingest.v1.IngestService";
 
-/// What a test may choose otherwise.
+/// What the service needs from outside.
 #[derive(Clone, Debug)]
 pub struct Deps {
     pub store: Arc<dyn SegmentStore>,
@@ -36,11 +37,12 @@ impl Deps {
     /// # Errors
     /// When it names what is not there or can't be used.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
-        let store = store::open(&config.store, Access::ReadWrite)
-            .with_context(|| format!("--store {}", config.store))?;
-        let catalog = SqliteCatalog::open(&config.catalog)
+        let url = config.store_url()?;
+        let store = store::open(&url).with_context(|| format!("--store {url}"))?;
+        let url = config.catalog_url()?;
+        let catalog = SqliteCatalog::open(&url)
             .await
-            .with_context(|| format!("--catalog {}", config.catalog))?;
+            .with_context(|| format!("--catalog {url}"))?;
         let analyzer = grpc::connect(&config.analyzer)
             .with_context(|| format!("--analyzer {}", config.analyzer))?;
         Ok(Self {
@@ -51,28 +53,54 @@ impl Deps {
     }
 }
 
-/// Serves until `shutdown`, then drains.
+impl ServiceProcess for Config {
+    const NAME: &'static str = "ingest-service";
+    type Deps = Deps;
+
+    fn listen(&self) -> SocketAddr {
+        self.listen
+    }
+
+    fn is_health_check(&self) -> bool {
+        self.health
+    }
+
+    async fn open(&self) -> anyhow::Result<Deps> {
+        Deps::open(self).await
+    }
+
+    async fn run(
+        self,
+        deps: Deps,
+        listener: TcpListener,
+        stop: CancellationToken,
+    ) -> anyhow::Result<()> {
+        run_with(self, deps, listener, stop).await
+    }
+}
+
+/// Serves until `stop`, then drains.
 ///
 /// # Errors
 /// When the configuration is wrong or the listener fails.
 pub async fn run(
     config: Config,
     listener: TcpListener,
-    shutdown: CancellationToken,
+    stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let deps = Deps::open(&config).await?;
-    run_with(deps, config, listener, shutdown).await
+    run_with(config, deps, listener, stop).await
 }
 
-/// The same on other dependencies.
+/// [`run`] with a store, a catalog and an analyzer of the caller's choice.
 ///
 /// # Errors
 /// When the catalog can't be read at the start or the listener fails.
 pub async fn run_with(
-    deps: Deps,
     config: Config,
+    deps: Deps,
     listener: TcpListener,
-    shutdown: CancellationToken,
+    stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let lifecycle = Lifecycle::default();
     let ingest = Ingest::start(
@@ -91,7 +119,7 @@ pub async fn run_with(
         .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Zstd);
-    let mut services = RoutesBuilder::default();
+    let mut services = Routes::builder();
     services.add_service(service);
     tracing::info!(address = ?listener.local_addr(), store = config.store, "ingest-service serves");
     serve(
@@ -100,7 +128,7 @@ pub async fn run_with(
         services,
         &[SERVICE],
         &lifecycle,
-        shutdown,
+        stop,
     )
     .await
 }

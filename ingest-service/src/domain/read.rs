@@ -5,7 +5,10 @@ use std::{ops::Range, sync::Arc};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use weir_shared::{limits::CHUNK_BYTES_RECOMMENDED, store::StoreError};
+use weir_shared::{
+    limits::{CHUNK_BYTES_RECOMMENDED, SEGMENT_BYTES_MAX},
+    store::StoreError,
+};
 
 use super::{
     capture::Capture,
@@ -175,30 +178,21 @@ pub fn span(capture: &Capture, offset: u64, length: u64) -> Result<Range<u64>, E
     }
 }
 
-/// Where an extent begins that a reader found bad.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadRun {
-    pub object: String,
-    pub offset: u64,
-}
-
 impl Ingest {
-    /// Why a reader elsewhere could not use a run of this capture.
-    pub async fn why_bad(&self, capture: &Arc<Capture>, run: Option<BadRun>) -> Error {
+    /// Why a reader elsewhere could not use the run of extents that begins at
+    /// this offset of the capture; `None` when it did not say which.
+    pub async fn why_bad(&self, capture: &Arc<Capture>, offset: Option<u64>) -> Error {
         let catalog = Arc::clone(&self.catalog);
-        let bytes_max = weir_shared::limits::SEGMENT_BYTES_MAX;
-        let mut extents = Extents::new(catalog, Arc::clone(capture), bytes_max);
+        let mut extents = Extents::new(catalog, Arc::clone(capture), SEGMENT_BYTES_MAX);
+        let mut begin = 0;
         loop {
-            let extent = match extents.next().await {
-                Ok(Some(extent)) => extent,
+            match extents.next().await {
+                Ok(Some(extent)) if Some(begin) == offset => {
+                    return self.why_corrupt(capture, &extent).await;
+                }
+                Ok(Some(extent)) => begin += extent.bytes,
                 Ok(None) => break,
                 Err(error) => return error,
-            };
-            let is_it = run.as_ref().is_some_and(|run| {
-                run.offset == extent.offset && extent.segment.object_key().as_ref() == run.object
-            });
-            if is_it {
-                return self.why_corrupt(capture, &extent).await;
             }
         }
         Error::Corrupt {

@@ -106,6 +106,12 @@ impl SegmentStore for FaultyStore {
         Ok(body.slice(span))
     }
 
+    async fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+        let objects = self.objects.lock().unwrap();
+        let (body, _) = objects.get(key).ok_or(StoreError::Missing)?;
+        Ok(body.len() as u64)
+    }
+
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
         self.objects.lock().unwrap().remove(key);
         Ok(())

@@ -18,7 +18,7 @@ use super::{
     super::error::{analyzer_unavailable, status},
     AnalyzerClient, source,
 };
-use crate::domain::{capture::Capture, error::Error, ingest::Ingest, live::InUse, read::BadRun};
+use crate::domain::{capture::Capture, error::Error, ingest::Ingest, live::InUse};
 
 pub(super) struct Relay {
     pub(super) ingest: Arc<Ingest>,
@@ -124,8 +124,8 @@ impl Relay {
                 status(self.ingest.why_missing(&self.capture).await)
             }
             Some("STORED_CHUNK_CORRUPT") => {
-                let run = bad_run(&error);
-                status(self.ingest.why_bad(&self.capture, run).await)
+                let offset = metadata(&error, "capture_offset").and_then(|o| o.parse().ok());
+                status(self.ingest.why_bad(&self.capture, offset).await)
             }
             // Its own restart is none of the caller's.
             Some("SHUTTING_DOWN") => analyzer_unavailable(),
@@ -150,13 +150,6 @@ impl Relay {
     fn deleted(&self) -> Status {
         status(Error::Deleted(self.capture.id.clone()))
     }
-}
-
-fn bad_run(error: &Status) -> Option<BadRun> {
-    Some(BadRun {
-        object: metadata(error, "object")?,
-        offset: metadata(error, "offset")?.parse().ok()?,
-    })
 }
 
 fn relayed(event: analyze_response::Event) -> Event {
