@@ -1,9 +1,21 @@
 //! Reads a capture and streams what is in it while it reads.
+//!
+//! The core ([`analysis`], [`capture`], [`decode`], [`flow`], [`dissect`],
+//! [`summary`], [`record`]) is sync, pure and total. The edge ([`source`],
+//! [`grpc`], [`run`]) connects it to the store and to callers.
 
 pub mod analysis;
 pub mod capture;
 pub mod decode;
 pub mod dissect;
 pub mod flow;
+pub mod grpc;
 pub mod record;
+pub mod source;
 pub mod summary;
+
+mod config;
+mod run;
+
+pub use config::{Config, INLINE_BYTES_MAX};
+pub use run::{Deps, SERVICE, run, run_with};
