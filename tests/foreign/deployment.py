@@ -64,7 +64,7 @@ class Container:
                 yield f"mount -o remount,bind,ro {target}"
 
     def environment(self):
-        return {"PATH": "/usr/local/bin:/usr/bin:/bin", **self.image.env, **self.service.get("environment", {})}
+        return {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **self.image.env, **self.service.get("environment", {})}
 
     def as_user(self, command):
         user, _, group = self.image.user.partition(":")
@@ -84,7 +84,7 @@ class Container:
         if self.service.get("read_only"):
             script.append(f"mount -o remount,bind,ro {root}")
         script.append(f'exec chroot {root} "$@"')
-        command = self.as_user([*self.image.entrypoint, *self.service.get("command") or self.image.command])
+        command = self.as_user([*self.image.entrypoint, *(self.service.get("command") or self.image.command)])
         self.log = open(self.base / "log", "ab")
         self.process = subprocess.Popen(
             ["ip", "netns", "exec", self.namespace, "unshare", "--mount", "--pid", "--fork", "--kill-child",
@@ -93,8 +93,9 @@ class Container:
 
     def first_process(self):
         """Process 1 of the container, by its number out here."""
-        path = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return path.read_text().split()[0]
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        pair.wait_until(children.read_text, f"the first process of {self.name}")
+        return children.read_text().split()[0]
 
     def inside(self, command):
         return subprocess.run(

@@ -5,6 +5,7 @@ for every base image: it must be of the same distribution and hold the same
 toolchain. Needs root and a private mount namespace (see `private_mounts`).
 """
 
+import copy
 import dataclasses
 import fnmatch
 import json
@@ -57,30 +58,30 @@ def mount_script(layers, upper, work, root):
 class Builder:
     def __init__(self, dockerfile, folder, cargo_target):
         self.context = dockerfile.parent
-        self.steps = list(instructions(dockerfile.read_text()))
         self.folder = folder
         self.cargo_target = cargo_target
-        self.stages = {}
         self.n_layers = 0
-
-    def build(self, target):
-        """Carries out the steps up to the end of a target stage, each once."""
-        stage = None
-        for name, argument in self.steps:
+        self.built = {}
+        self.stages = {}  # by name: the base's name and the steps
+        for name, argument in instructions(dockerfile.read_text()):
             if name == "FROM":
                 base, _, stage = argument.split()
-                done = stage in self.stages
-                if not done:
-                    self.stages[stage] = dataclasses.replace(
-                        self.stages.get(base, Image()),
-                        layers=list(self.stages[base].layers) if base in self.stages else [],
-                        env=dict(self.stages[base].env) if base in self.stages else {})
-            elif not done:
+                self.stages[stage] = (base, [])
+            else:
+                self.stages[stage][1].append((name, argument))
+
+    def build(self, stage):
+        """The image of a stage; a base that is no stage is this machine's root."""
+        if stage not in self.stages:
+            return Image()
+        if stage not in self.built:
+            base, steps = self.stages[stage]
+            image = copy.deepcopy(self.build(base))
+            for name, argument in steps:
                 print(f"[{stage}] {name} {argument}", flush=True)
-                getattr(self, name.lower())(self.stages[stage], argument)
-            if name == "FROM" and target in list(self.stages)[:-1]:
-                break
-        return self.stages[target]
+                getattr(self, name.lower())(image, argument)
+            self.built[stage] = image
+        return self.built[stage]
 
     def new_layer(self):
         self.n_layers += 1
@@ -110,7 +111,7 @@ class Builder:
         *sources, destination = argument.split()
         layer = self.new_layer()
         if sources[0].startswith("--from="):
-            stage = self.stages[sources.pop(0).removeprefix("--from=")]
+            stage = self.build(sources.pop(0).removeprefix("--from="))
             found = [self.find(stage, source) for source in sources]
             into = layer / destination.lstrip("/")
             (into if destination.endswith("/") else into.parent).mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,10 @@ from weir.analyzer.v1 import analyzer_service_pb2, analyzer_service_pb2_grpc, re
 from weir.ingest.v1 import ingest_service_pb2 as ingest
 from weir.ingest.v1 import ingest_service_pb2_grpc
 
-CAPTURES = pathlib.Path(__file__).parent.parent / "captures"
+PROJECT = pathlib.Path(__file__).parent.parent.parent
+CAPTURES = PROJECT / "tests" / "captures"
+# What the project publishes for clients: which calls to retry, and how.
+SERVICE_CONFIG = (PROJECT / "proto" / "service-config.json").read_text()
 CHUNK_BYTES = 16 * 1024
 # Far more than a call needs: a hang fails instead of standing still.
 TIMEOUT_SECONDS = 60
@@ -51,7 +54,8 @@ def detail(error, message_type):
 class PythonClient(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.channel = grpc.insecure_channel(os.environ["WEIR_ENDPOINT"])
+        cls.channel = grpc.insecure_channel(
+            os.environ["WEIR_ENDPOINT"], options=[("grpc.service_config", SERVICE_CONFIG)])
         cls.weir = ingest_service_pb2_grpc.IngestServiceStub(cls.channel)
         cls.body = (CAPTURES / "http.pcap").read_bytes()
         cls.chunks = split(cls.body)

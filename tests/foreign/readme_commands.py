@@ -4,8 +4,9 @@
 
 A block's lines that start with `$ ` are commands (continued by a trailing
 backslash or an open quote); the lines below a command are its output, where `…`
-stands for anything, over several lines when it is alone on its line. The
-commands run in order in one shell. Ports 7301 and 7302 become those of
+stands for anything, over several lines when it is alone on its line. A command
+whose output begins with `ERROR:` must fail, every other must not. The commands
+run in order in one shell. Ports 7301 and 7302 become those of
 WEIR_ENDPOINT and WEIR_ANALYZER_ENDPOINT.
 """
 
@@ -52,17 +53,18 @@ def main(path, heading):
     script = "".join(f"{command}\necho '{END}' $?\n" for command, _ in found)
     for port, name in (("7301", "WEIR_ENDPOINT"), ("7302", "WEIR_ANALYZER_ENDPOINT")):
         script = re.sub(rf"\b(localhost|127\.0\.0\.1):{port}\b", os.environ[name], script)
-    ran = subprocess.run(["bash"], input=script, text=True, capture_output=True)
+    ran = subprocess.run(["bash"], input=script, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     outputs = re.split(rf"^{END} (\d+)\n", ran.stdout, flags=re.M)
     failed = 0
     for (command, expected), output, status in zip(found, outputs[::2], outputs[1::2], strict=True):
-        good = status == "0" and re.fullmatch(pattern(expected), output)
+        fails = expected[:1] == ["ERROR:"]
+        good = (status != "0") == fails and re.fullmatch(pattern(expected), output)
         print(f"{'ok' if good else 'DIFFERS'}: $ {command}")
         if not good:
             failed += 1
             print(f"status {status}, printed:\n{output}\nshown:\n" + "\n".join(expected))
     if failed:
-        sys.exit(f"{failed} of {len(found)} commands differ\n{ran.stderr}")
+        sys.exit(f"{failed} of {len(found)} commands differ")
 
 
 if __name__ == "__main__":
