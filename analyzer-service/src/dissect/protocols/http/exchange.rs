@@ -38,14 +38,8 @@ impl Exchange {
         Self {
             asked: Moment::of(context),
             record: HttpTransaction {
-                method: request.method,
-                host: request.host,
-                target: request.target,
-                version: request.version,
-                user_agent: request.user_agent,
-                referrer: request.referrer,
                 depth,
-                ..HttpTransaction::default()
+                ..request.into_record()
             },
             request_whole: whole,
             response_whole: false,

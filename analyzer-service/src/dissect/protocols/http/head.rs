@@ -3,7 +3,7 @@
 use httparse::{EMPTY_HEADER, Header, ParserConfig, Status};
 
 use super::body::{Body, Chunk};
-use crate::dissect::text::wire_text;
+use crate::{dissect::text::wire_text, record::HttpTransaction};
 
 /// Longest head read; common servers refuse less.
 pub(super) const HEAD_BYTES_MAX: usize = 64 << 10;
@@ -70,7 +70,7 @@ pub(super) enum Look {
 
 /// A request's head, as text.
 #[derive(Debug, Default)]
-pub(super) struct Request {
+pub(in super::super) struct Request {
     pub(super) method: String,
     pub(super) target: String,
     pub(super) version: String,
@@ -82,7 +82,7 @@ pub(super) struct Request {
 
 /// A response's head, as text.
 #[derive(Debug, Default)]
-pub(super) struct Response {
+pub(in super::super) struct Response {
     pub(super) status: u16,
     pub(super) version: String,
     pub(super) content_type: String,
@@ -158,7 +158,7 @@ fn line_ends(data: &[u8]) -> usize {
 
 impl Request {
     /// None when it is no request.
-    pub(super) fn parse(head: &[u8]) -> Option<Self> {
+    pub(in super::super) fn parse(head: &[u8]) -> Option<Self> {
         let head = &head[line_ends(head)..];
         if let Some(request) = Self::parse_text(head) {
             return Some(request);
@@ -188,6 +188,19 @@ impl Request {
         })
     }
 
+    /// What it says of its transaction.
+    pub(in super::super) fn into_record(self) -> HttpTransaction {
+        HttpTransaction {
+            method: self.method,
+            host: self.host,
+            target: self.target,
+            version: self.version,
+            user_agent: self.user_agent,
+            referrer: self.referrer,
+            ..HttpTransaction::default()
+        }
+    }
+
     /// RFC 9112, 6.3: without framing a request has no body.
     pub(super) fn body(&self) -> Option<Body> {
         self.framing.body()
@@ -196,7 +209,7 @@ impl Request {
 
 impl Response {
     /// None when it is no response.
-    pub(super) fn parse(head: &[u8]) -> Option<Self> {
+    pub(in super::super) fn parse(head: &[u8]) -> Option<Self> {
         let head = &head[line_ends(head)..];
         let mut headers = [EMPTY_HEADER; HEADERS_MAX];
         let mut parsed = httparse::Response::new(&mut headers);
@@ -211,6 +224,17 @@ impl Response {
             server: header(parsed.headers, "server"),
             framing: Framing::of(parsed.headers),
         })
+    }
+
+    /// What it says of its transaction.
+    pub(in super::super) fn into_record(self) -> HttpTransaction {
+        HttpTransaction {
+            status: self.status,
+            version: self.version,
+            content_type: self.content_type,
+            server: self.server,
+            ..HttpTransaction::default()
+        }
     }
 
     /// The body of this response to a request with `method`.

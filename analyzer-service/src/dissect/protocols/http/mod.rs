@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 
 use body::Body;
 use exchange::{Exchange, Moment};
-use head::{HEAD_BYTES_MAX, Look, Request, Response};
+use head::{HEAD_BYTES_MAX, Look};
+pub(super) use head::{Request, Response};
 
 use crate::{
     dissect::{

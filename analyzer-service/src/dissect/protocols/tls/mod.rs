@@ -62,6 +62,7 @@ struct Tls {
 #[derive(Debug, Default)]
 struct Side {
     records: Records,
+    recognised: bool,
     hello_seen: bool,
     /// Up to TLS 1.2 all that follows is encrypted.
     cipher_changed: bool,
@@ -91,11 +92,16 @@ impl Dissector for Tls {
                     };
                 }
                 Unit::Nonsense => {
-                    out.malformed.push(MALFORMED_RECORD);
-                    self.side(context).lost = true;
+                    let side = self.side(context);
+                    side.lost = true;
+                    // Joined in the middle of a record, it is no fault of the sender.
+                    if side.recognised {
+                        out.malformed.push(MALFORMED_RECORD);
+                    }
                 }
                 unit => {
                     self.recognised = true;
+                    self.side(context).recognised = true;
                     self.unit(context, unit, out);
                 }
             }

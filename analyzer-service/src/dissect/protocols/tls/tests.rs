@@ -289,6 +289,22 @@ fn other_protocols_on_its_ports_are_left_alone() {
 }
 
 #[test]
+fn nonsense_is_a_finding_only_behind_a_record() {
+    check(
+        &[
+            (CLIENT, client_hello("a")),
+            (SERVER, vec![0; 50]),
+            (CLIENT, vec![0; 50]),
+        ],
+        &expect![[r#"
+        #5 malformed-tls: no TLS record where one should be
+        #3 flow 1: tls "a" offers TLS 1.3 ["h2", "http/1.1"]
+        end of flow 1: ["tls"]
+    "#]],
+    );
+}
+
+#[test]
 fn a_broken_hello_is_a_finding() {
     check(
         &[(CLIENT, record(HANDSHAKE, &message(1, &[3, 3, 0])))],
