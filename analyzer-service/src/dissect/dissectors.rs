@@ -2,19 +2,13 @@
 
 use super::{
     Context, Dissector, Output, Registration, Scope, Verdict,
+    budget::Budget,
     protocols::TABLE,
-    rows::{Claims, Row, RowSet, Rows},
-    stream::Budget,
+    rows::Rows,
+    slot::{AppSlot, Look, State},
     tcp::{TcpFlow, side},
 };
 use crate::record::KindSet;
-
-/// Segments with payload in which an unclaimed TCP flow is looked at for a
-/// protocol: time for a plain text one to agree on TLS (STARTTLS).
-const LOOKS_MAX: u8 = 16;
-
-/// A flow changes its protocol once or twice (CONNECT, STARTTLS); more is noise.
-const SERVICES_MAX: usize = 4;
 
 /// One TCP segment, as its header tells it.
 #[derive(Clone, Copy, Debug)]
@@ -42,41 +36,6 @@ pub struct Dissectors {
     /// The capture-scoped ones, at their row's place.
     shared: Vec<Option<Box<dyn Dissector>>>,
     budget: Budget,
-}
-
-/// What the dissectors keep in a flow. Allocates nothing until one wants the flow.
-#[derive(Debug, Default)]
-pub struct AppSlot {
-    state: State,
-    services: [Option<Row>; SERVICES_MAX],
-    /// Rows that may not read it again: done with it.
-    done: RowSet,
-    /// Rows that may not have it for its port again: it looked otherwise.
-    refused: RowSet,
-    /// Segments looked at in vain.
-    looks: u8,
-}
-
-#[derive(Debug, Default)]
-enum State {
-    #[default]
-    New,
-    /// Nobody wants more of it.
-    Settled,
-    Datagrams(Row, Box<dyn Dissector>),
-    /// Read by the capture's own instance.
-    Shared(Row),
-    Looking(Look),
-    Stream(Box<TcpFlow>),
-}
-
-/// A TCP flow that nobody has claimed yet.
-#[derive(Debug, Default)]
-struct Look {
-    /// Of each direction's next byte.
-    next: [Option<u32>; 2],
-    /// Whether a direction had payload.
-    begun: [bool; 2],
 }
 
 impl Dissectors {
@@ -276,45 +235,6 @@ impl Dissectors {
             }
             Verdict::NotMine => slot.refused.insert(row),
         }
-    }
-}
-
-impl AppSlot {
-    fn claims(&self) -> Claims {
-        Claims {
-            done: self.done,
-            refused: self.refused,
-        }
-    }
-
-    fn looked_in_vain(&mut self) {
-        self.looks += 1;
-        if self.looks >= LOOKS_MAX {
-            self.state = State::Settled;
-        }
-    }
-
-    fn recognise(&mut self, row: Row) {
-        for place in &mut self.services {
-            match place {
-                Some(known) if *known == row => return,
-                Some(_) => {}
-                None => {
-                    *place = Some(row);
-                    return;
-                }
-            }
-        }
-    }
-}
-
-impl Look {
-    /// Nobody knows this segment.
-    fn miss(&mut self, side: usize, seq: u32, segment: &Segment<'_>) {
-        let wire = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX);
-        let end = seq.wrapping_add(wire).wrapping_add(segment.missing);
-        self.next[side] = Some(end);
-        self.begun[side] = true;
     }
 }
 

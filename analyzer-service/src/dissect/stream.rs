@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use super::Segment;
+use super::{Segment, budget::Budget};
 
 /// Held per direction: more than a usual receive buffer's worth of reordering.
 pub(super) const HELD_BYTES_MAX: usize = 256 << 10;
@@ -15,9 +15,6 @@ pub(super) const HELD_BYTES_MAX: usize = 256 << 10;
 /// Bytes on the wire behind a hole, captured or not, after which it is given up:
 /// with a short snap length few bytes are held however far the sender went on.
 pub(super) const PASSED_BYTES_MAX: i64 = 1 << 20;
-
-/// Held by all flows of one analysis, reassembly and unfinished messages together.
-pub(super) const ANALYSIS_BYTES_MAX: usize = 64 << 20;
 
 /// What a held segment costs beside its bytes, so that one-byte segments
 /// are not free.
@@ -38,31 +35,6 @@ pub(super) enum Piece<'a> {
     Gap(u64),
     /// The sender's FIN; the last piece.
     Closed,
-}
-
-/// Bytes held in one analysis. Whoever holds gives back.
-#[derive(Debug, Default)]
-pub(super) struct Budget {
-    held: usize,
-}
-
-impl Budget {
-    pub(super) fn take(&mut self, bytes: usize) {
-        self.held = self.held.saturating_add(bytes);
-    }
-
-    pub(super) fn give_back(&mut self, bytes: usize) {
-        self.held = self.held.saturating_sub(bytes);
-    }
-
-    pub(super) fn is_overdrawn(&self) -> bool {
-        self.held > ANALYSIS_BYTES_MAX
-    }
-
-    #[cfg(test)]
-    pub(super) fn held(&self) -> usize {
-        self.held
-    }
 }
 
 /// Positions are sequence numbers that do not wrap: their low 32 bits are the

@@ -3,8 +3,9 @@
 
 use super::{
     Context, Direction, Dissector, Output, Segment, Taken, Verdict,
+    budget::Budget,
     rows::{Claims, Row, Rows},
-    stream::{Budget, Piece, Stream},
+    stream::{Piece, Stream},
 };
 
 /// Left over in one direction. Holds the longest DNS message over TCP (65,537

@@ -1,16 +1,18 @@
 //! Conversations for tests: bytes in, one line a record out.
 
+mod damage;
+mod lines;
+
 use std::{
     fmt::Write,
     net::{IpAddr, Ipv4Addr},
 };
 
-use proptest::prelude::*;
+pub(super) use damage::survives_damage;
+use lines::line;
 
 use super::{AppSlot, Context, Direction, Dissectors, Output, Segment, TcpFlags};
-use crate::record::{
-    Body, DnsTransaction, Endpoint, FlowRef, HttpTransaction, KindSet, Record, Time, TlsHandshake,
-};
+use crate::record::{Endpoint, FlowRef, KindSet, Time};
 
 /// Some flows of one capture; a packet each millisecond.
 #[derive(Debug)]
@@ -230,203 +232,4 @@ fn side(from: Direction) -> usize {
 
 fn length(payload: &[u8]) -> u32 {
     u32::try_from(payload.len()).unwrap()
-}
-
-fn line(record: &Record) -> String {
-    let flow = record.flow.map_or(0, |flow| flow.flow_id);
-    let body = match &record.body {
-        Body::Dns(dns) => dns_line(dns),
-        Body::Http(http) => http_line(http),
-        Body::Tls(tls) => tls_line(tls),
-        other => format!("{other:?}"),
-    };
-    format!("#{} flow {flow}: {body}", record.packet_number)
-}
-
-fn dns_line(dns: &DnsTransaction) -> String {
-    let mut line = format!(
-        "dns {} {} {} {} {}",
-        dns.transport, dns.id, dns.query_name, dns.query_class, dns.query_type
-    );
-    for (word, set) in [
-        ("truncated", dns.truncated),
-        ("aa", dns.authoritative),
-        ("rd", dns.recursion_desired),
-        ("ra", dns.recursion_available),
-        ("unasked", !dns.query_seen),
-    ] {
-        if set {
-            write!(line, " {word}").unwrap();
-        }
-    }
-    if dns.opcode != 0 {
-        write!(line, " opcode {}", dns.opcode).unwrap();
-    }
-    if !dns.response_code.is_empty() {
-        write!(line, " -> {}", dns.response_code).unwrap();
-    }
-    if let Some(time) = dns.response_time {
-        write!(line, " in {time:?}").unwrap();
-    }
-    for answer in &dns.answers {
-        let (name, kind) = (&answer.name, &answer.record_type);
-        write!(line, "\n    {name} {} {kind} {}", answer.ttl, answer.data).unwrap();
-    }
-    line
-}
-
-fn http_line(http: &HttpTransaction) -> String {
-    let mut line = format!(
-        "http {} {} {} {} host={:?} agent={:?} referrer={:?} sent={}",
-        http.depth,
-        http.method,
-        http.target,
-        http.version,
-        http.host,
-        http.user_agent,
-        http.referrer,
-        http.request_body_bytes
-    );
-    write!(
-        line,
-        " -> {} {:?} server={:?} received={}",
-        http.status, http.content_type, http.server, http.response_body_bytes
-    )
-    .unwrap();
-    if let Some(time) = http.response_time {
-        write!(line, " in {time:?}").unwrap();
-    }
-    if http.incomplete {
-        line.push_str(" incomplete");
-    }
-    line
-}
-
-fn tls_line(tls: &TlsHandshake) -> String {
-    let mut line = String::from("tls");
-    if tls.client_hello_seen {
-        write!(
-            line,
-            " {:?} offers {} {:?}",
-            tls.server_name, tls.client_version, tls.client_alpn
-        )
-        .unwrap();
-    }
-    if tls.server_hello_seen {
-        write!(
-            line,
-            " -> {} {} {:?}",
-            tls.version, tls.cipher_suite, tls.server_alpn
-        )
-        .unwrap();
-    }
-    for (word, set) in [("resumed", tls.resumed), ("established", tls.established)] {
-        if set {
-            write!(line, " {word}").unwrap();
-        }
-    }
-    if !tls.alert.is_empty() {
-        write!(line, " alert {}", tls.alert).unwrap();
-    }
-    line
-}
-
-/// What befalls a sample before it is sent.
-#[derive(Clone, Debug)]
-struct Damage {
-    /// Byte at a place, and its new value.
-    edits: Vec<(prop::sample::Index, u8)>,
-    /// Where it ends, if early.
-    end: Option<prop::sample::Index>,
-    /// Lengths of its segments, repeated.
-    cuts: Vec<usize>,
-    /// Segments that come early, twice, cut or not at all.
-    order: Vec<(prop::sample::Index, u8)>,
-}
-
-fn damage() -> impl Strategy<Value = Damage> {
-    let place = any::<prop::sample::Index>;
-    (
-        prop::collection::vec((place(), any::<u8>()), 0..6),
-        prop::option::weighted(0.2, place()),
-        prop::collection::vec(1usize..2_000, 1..8),
-        prop::collection::vec((place(), 0u8..6), 0..4),
-    )
-        .prop_map(|(edits, end, cuts, order)| Damage {
-            edits,
-            end,
-            cuts,
-            order,
-        })
-}
-
-impl Damage {
-    fn apply(&self, sample: &[u8]) -> Vec<u8> {
-        let mut bytes = sample.to_vec();
-        if let Some(end) = &self.end {
-            bytes.truncate(end.index(sample.len() + 1));
-        }
-        for (place, value) in &self.edits {
-            if !bytes.is_empty() {
-                let at = place.index(bytes.len());
-                bytes[at] = *value;
-            }
-        }
-        bytes
-    }
-
-    /// Place, length and bytes cut off of each segment, as they come.
-    fn segments(&self, total: usize) -> Vec<(usize, usize, u32)> {
-        let mut segments = Vec::new();
-        let mut at = 0;
-        for cut in self.cuts.iter().cycle() {
-            if at == total {
-                break;
-            }
-            let bytes = (*cut).min(total - at);
-            segments.push((at, bytes, 0));
-            at += bytes;
-        }
-        for (place, what) in self.order.iter().filter(|_| total > 0) {
-            let last = segments.len() - 1;
-            let which = place.index(segments.len());
-            match what {
-                0 => segments.swap(which, last),
-                1 => segments.swap(which, 0),
-                2 => segments.push(segments[which]),
-                3 if last > 0 => drop(segments.remove(which)),
-                4 => segments[which] = (segments[which].0, 0, 100),
-                _ => segments[which].1 = segments[which].1.div_ceil(2),
-            }
-        }
-        segments
-    }
-}
-
-/// Sends damaged copies of a conversation as datagrams and as a stream, and asks for
-/// no panic and for all that was held to be given back. proptest prints the seed
-/// and the smallest damage that fails.
-pub(super) fn survives_damage(server: u16, samples: &[(Direction, Vec<u8>)]) {
-    proptest!(ProptestConfig::with_cases(512), |(damages in prop::collection::vec(damage(), 4))| {
-        let mut lab = Lab::new();
-        let datagrams = lab.flow(4_000, server);
-        let stream = lab.flow(4_001, server);
-        lab.handshake(stream);
-        for ((from, sample), damage) in samples.iter().zip(damages.iter().cycle()) {
-            let bytes = damage.apply(sample);
-            lab.datagram(datagrams, *from, &bytes);
-            let start = lab.flows[stream].next[side(*from)];
-            for (at, length, missing) in damage.segments(bytes.len()) {
-                let seq = start.wrapping_add(u32::try_from(at).unwrap());
-                let flags = TcpFlags::default();
-                let payload = &bytes[at..at + length];
-                lab.segment(stream, *from, &Segment { seq, flags, payload, missing });
-            }
-            lab.lose(stream, *from, length(&bytes));
-        }
-        lab.fin(stream, CLIENT);
-        lab.end(datagrams);
-        lab.end(stream);
-        prop_assert_eq!(lab.dissectors.held_bytes(), 0);
-    });
 }

@@ -4,7 +4,8 @@ use super::*;
 use crate::{
     dissect::{
         Direction, Taken, Transport,
-        stream::ANALYSIS_BYTES_MAX,
+        budget::ANALYSIS_BYTES_MAX,
+        slot::LOOKS_MAX,
         tcp::CARRY_BYTES_MAX,
         testing::{CLIENT, Lab, SERVER},
     },

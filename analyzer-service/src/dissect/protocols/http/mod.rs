@@ -3,18 +3,19 @@
 mod body;
 mod exchange;
 mod head;
+mod side;
 
 use std::collections::VecDeque;
 
 use body::Body;
 use exchange::{Exchange, Moment};
-use head::{HEAD_BYTES_MAX, Look};
+use head::Look;
 pub(super) use head::{Request, Response};
+use side::{Phase, Side};
 
 use crate::{
     dissect::{
-        Context, Direction, Dissector, Malformed, Output, Registration, Scope, Taken, Transport,
-        Verdict,
+        Context, Direction, Dissector, Output, Registration, Scope, Taken, Transport, Verdict,
     },
     record::{FlowRef, Kind},
 };
@@ -53,24 +54,6 @@ struct Http {
     /// Responses to come of requests that were given up.
     orphans: usize,
     over: bool,
-}
-
-/// One direction.
-#[derive(Debug, Default)]
-struct Side {
-    phase: Phase,
-    /// Bytes of an unfinished head that were searched for its end.
-    searched: usize,
-    last: Moment,
-}
-
-#[derive(Debug, Default)]
-enum Phase {
-    #[default]
-    Head,
-    Body(Body),
-    /// Behind a gap or nonsense: until a segment looks like a head.
-    Lost,
 }
 
 impl Dissector for Http {
@@ -295,37 +278,6 @@ impl Http {
         if let (Some(exchange), Some(flow)) = (self.current.take(), self.flow) {
             exchange.emit(at, flow, out);
         }
-    }
-}
-
-impl Side {
-    /// With the line ends before it, if the end of this head is there.
-    fn head_length(&mut self, rest: &[u8]) -> Option<usize> {
-        let length = head::length(rest, self.searched);
-        self.searched = match length {
-            Some(_) => 0,
-            None => rest.len(),
-        };
-        length
-    }
-
-    /// Waits for the rest of a head, within a bound.
-    fn unfinished(&mut self, at: usize, rest: &[u8], out: &mut Output) -> usize {
-        if rest.len() <= HEAD_BYTES_MAX {
-            return at;
-        }
-        out.dropped_bytes += rest.len() as u64;
-        self.lose("head beyond 64 KiB", out);
-        at + rest.len()
-    }
-
-    fn lose(&mut self, message: &'static str, out: &mut Output) {
-        self.phase = Phase::Lost;
-        self.searched = 0;
-        out.malformed.push(Malformed {
-            code: "malformed-http",
-            message,
-        });
     }
 }
 

@@ -1,0 +1,88 @@
+//! What the dissectors keep in each flow.
+
+use super::{
+    Dissector, Segment,
+    rows::{Claims, Row, RowSet},
+    tcp::TcpFlow,
+};
+
+/// Segments with payload in which an unclaimed TCP flow is looked at for a
+/// protocol: time for a plain text one to agree on TLS (STARTTLS).
+pub(super) const LOOKS_MAX: u8 = 16;
+
+/// A flow changes its protocol once or twice (CONNECT, STARTTLS); more is noise.
+const SERVICES_MAX: usize = 4;
+
+/// What the dissectors keep in a flow. Allocates nothing until one wants the flow.
+#[derive(Debug, Default)]
+pub struct AppSlot {
+    pub(super) state: State,
+    pub(super) services: [Option<Row>; SERVICES_MAX],
+    /// Rows that may not read it again: done with it.
+    pub(super) done: RowSet,
+    /// Rows that may not have it for its port again: it looked otherwise.
+    pub(super) refused: RowSet,
+    /// Segments looked at in vain.
+    pub(super) looks: u8,
+}
+
+#[derive(Debug, Default)]
+pub(super) enum State {
+    #[default]
+    New,
+    /// Nobody wants more of it.
+    Settled,
+    Datagrams(Row, Box<dyn Dissector>),
+    /// Read by the capture's own instance.
+    Shared(Row),
+    Looking(Look),
+    Stream(Box<TcpFlow>),
+}
+
+/// A TCP flow that nobody has claimed yet.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    /// Of each direction's next byte.
+    pub(super) next: [Option<u32>; 2],
+    /// Whether a direction had payload.
+    pub(super) begun: [bool; 2],
+}
+
+impl AppSlot {
+    pub(super) fn claims(&self) -> Claims {
+        Claims {
+            done: self.done,
+            refused: self.refused,
+        }
+    }
+
+    pub(super) fn looked_in_vain(&mut self) {
+        self.looks += 1;
+        if self.looks >= LOOKS_MAX {
+            self.state = State::Settled;
+        }
+    }
+
+    pub(super) fn recognise(&mut self, row: Row) {
+        for place in &mut self.services {
+            match place {
+                Some(known) if *known == row => return,
+                Some(_) => {}
+                None => {
+                    *place = Some(row);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl Look {
+    /// Nobody knows this segment.
+    pub(super) fn miss(&mut self, side: usize, seq: u32, segment: &Segment<'_>) {
+        let wire = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX);
+        let end = seq.wrapping_add(wire).wrapping_add(segment.missing);
+        self.next[side] = Some(end);
+        self.begun[side] = true;
+    }
+}
