@@ -91,7 +91,11 @@ pub fn init(service: &'static str, logs: LogOptions) -> Result<Telemetry, Teleme
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
     let lines = if logs.json {
-        text.json().flatten_event(true).boxed()
+        // The innermost span says which call it was.
+        text.json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .boxed()
     } else {
         text.boxed()
     };
