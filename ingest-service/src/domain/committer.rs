@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
 use super::{error::Error, time::Timestamp};
-use crate::catalog::{Catalog, CommitRules, Committed, SegmentCommit};
+use crate::catalog::{Catalog, CatalogError, CommitRules, Committed, SegmentCommit};
 
 /// Segments in one transaction: 64 of 8 MiB are more than the staging budget
 /// holds, and small ones of 64 calls share a sync.
@@ -75,12 +75,30 @@ async fn commit_group(catalog: &dyn Catalog, group: Vec<Job>, settings: CommitSe
     };
     let (segments, waiting): (Vec<_>, Vec<_>) =
         group.into_iter().map(|job| (job.segment, job.done)).unzip();
-    let answers: Vec<Result<Committed, Error>> = match catalog.commit(&segments, rules).await {
+    let answers = match catalog.commit(&segments, rules).await {
         Ok(committed) => committed.into_iter().map(Ok).collect(),
+        // One capture's fault: the others of the group must not suffer from it.
+        Err(CatalogError::Inconsistent(_)) => commit_each(catalog, &segments, rules).await,
         Err(error) => vec![Err(error.into()); segments.len()],
     };
     for (done, answer) in waiting.into_iter().zip(answers) {
         // The call may be gone; what is committed stays.
         done.send(answer).ok();
     }
+}
+
+async fn commit_each(
+    catalog: &dyn Catalog,
+    segments: &[SegmentCommit],
+    rules: CommitRules,
+) -> Vec<Result<Committed, Error>> {
+    let mut answers = Vec::with_capacity(segments.len());
+    for segment in segments {
+        let committed = catalog.commit(std::slice::from_ref(segment), rules).await;
+        answers.push(committed.map_err(Error::from).and_then(|mut one| {
+            let nothing = CatalogError::Inconsistent("a commit without an answer");
+            one.pop().ok_or_else(|| nothing.into())
+        }));
+    }
+    answers
 }

@@ -17,7 +17,8 @@ use super::{
     sealer::Sealer,
     staging::Staging,
     time::Timestamp,
-    write::{NextTurn, Segment, Tally, Writer},
+    turn::NextTurn,
+    write::{Segment, Tally, Writer},
 };
 use crate::catalog::{Catalog, ListQuery, Times};
 
@@ -150,7 +151,7 @@ impl Ingest {
             reserved,
         };
         let running = capture.declared.sha256.map(|_| RunningDigest::default());
-        let (turn, _next) = NextTurn::first(running).take();
+        let turn = NextTurn::first(running).begin();
         let ingest = Arc::clone(self);
         let written = self.tasks.spawn(async move {
             let written = ingest.writer.write(segment, turn).await;

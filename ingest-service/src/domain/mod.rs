@@ -16,6 +16,7 @@ pub mod sealer;
 pub mod segment;
 pub mod staging;
 pub mod time;
+pub mod turn;
 pub mod upkeep;
 pub mod upload;
 pub mod write;

@@ -201,3 +201,6 @@ impl Ingest {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,10 +17,11 @@ use weir_shared::store::{ObjectKey, ObjectMeta, SegmentStore, StoreError};
 use super::{
     capture::{Declared, Spec},
     chunk::{ChunkLimits, IncomingChunk},
+    error::Error,
     id::{ChunkIndex, SegmentId},
     ingest::{Ingest, Settings},
     time::Timestamp,
-    upload::UploadItem,
+    upload::{UploadItem, Uploaded},
 };
 use crate::catalog::{Catalog, SqliteCatalog};
 
@@ -227,4 +228,11 @@ pub(crate) fn incoming(index: u32, data: impl Into<Bytes>) -> IncomingChunk {
         data: data.into(),
         crc32c: None,
     }
+}
+
+/// An upload of these items, by a client that then half-closes.
+pub(crate) async fn upload(rig: &Rig, items: Vec<UploadItem>) -> Result<Uploaded, Error> {
+    let ended = CancellationToken::new();
+    let items = futures::stream::iter(items);
+    Arc::clone(&rig.ingest).upload(items, ended).await
 }

@@ -1,9 +1,10 @@
 //! What the service does by itself: unsealed captures expire, and objects that
 //! no row refers to are removed.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
+use weir_shared::store::ObjectKey;
 
 use super::{error::Error, id::SegmentId, ingest::Ingest, time::Timestamp};
 
@@ -75,6 +76,7 @@ impl Ingest {
 
     async fn sweep_once(&self, grace: Duration, now: Timestamp) -> Result<(), Error> {
         self.condemn_orphans(now.minus(grace), now).await?;
+        self.delete_manifests(now.minus(grace)).await?;
         self.delete_condemned().await?;
         Ok(self.catalog.forget_swept(now.minus(DEAD_KEPT)).await?)
     }
@@ -83,30 +85,41 @@ impl Ingest {
     /// late finds it taken.
     async fn condemn_orphans(&self, older_than: Timestamp, now: Timestamp) -> Result<(), Error> {
         let mut batch = Vec::new();
-        let mut objects = self.store.list(None);
-        while let Some(object) = objects.next().await {
-            let object = object.map_err(Error::of_write)?;
-            if self.shutdown.is_cancelled() {
-                return Ok(());
-            }
-            if Timestamp::from(object.modified) >= older_than {
-                continue;
-            }
-            if let Some(segment) = SegmentId::of_object(&object.key) {
-                batch.push(segment);
-            } else if is_manifest(object.key.as_ref()) {
-                // Written for one analysis, which read it at once.
-                self.store
-                    .delete(&object.key)
-                    .await
-                    .map_err(Error::of_write)?;
-            }
+        let mut old = pin!(self.objects_before(SegmentId::PREFIX, older_than));
+        while let Some(key) = old.next().await {
+            batch.extend(SegmentId::of_object(&key?));
             if batch.len() >= BATCH as usize {
                 self.catalog.condemn_orphans(&batch, now).await?;
                 batch.clear();
             }
         }
         Ok(self.catalog.condemn_orphans(&batch, now).await?)
+    }
+
+    /// Each was written for one analysis, which read it at once and then
+    /// deleted it if it could.
+    async fn delete_manifests(&self, older_than: Timestamp) -> Result<(), Error> {
+        let mut old = pin!(self.objects_before(MANIFEST_PREFIX, older_than));
+        while let Some(key) = old.next().await {
+            self.store.delete(&key?).await.map_err(Error::of_write)?;
+        }
+        Ok(())
+    }
+
+    fn objects_before(
+        &self,
+        prefix: &str,
+        time: Timestamp,
+    ) -> impl Stream<Item = Result<ObjectKey, Error>> {
+        let prefix: ObjectKey = prefix.parse().expect("our prefixes are keys");
+        let objects = self.store.list(Some(&prefix));
+        objects.filter_map(move |object| async move {
+            match object {
+                Ok(object) if Timestamp::from(object.modified) < time => Some(Ok(object.key)),
+                Ok(_) => None,
+                Err(error) => Some(Err(Error::of_write(error))),
+            }
+        })
     }
 
     async fn delete_condemned(&self) -> Result<(), Error> {
@@ -125,7 +138,64 @@ impl Ingest {
     }
 }
 
-fn is_manifest(key: &str) -> bool {
-    key.strip_prefix(MANIFEST_PREFIX)
-        .is_some_and(|rest| rest.starts_with('/'))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        capture::Declared,
+        testing::{Rig, chunk, open, upload},
+    };
+
+    const GRACE: Duration = Duration::from_secs(3600);
+
+    fn later(periods: u32) -> Timestamp {
+        Timestamp::now().plus(GRACE * periods)
+    }
+
+    #[tokio::test]
+    async fn only_old_objects_that_nothing_refers_to_are_swept() {
+        let rig = Rig::new().await;
+        let kept = vec![open("kept", Declared::default()), chunk(0, "a")];
+        upload(&rig, kept).await.unwrap();
+        let live = rig.store.keys();
+        let orphan = SegmentId::generate().object_key();
+        let foreign: ObjectKey = "seg/notes.txt".parse().unwrap();
+        let manifest: ObjectKey = "manifest/1".parse().unwrap();
+        for key in [&orphan, &foreign, &manifest] {
+            rig.ingest.store.put(key, vec!["x".into()]).await.unwrap();
+        }
+
+        rig.ingest
+            .sweep_once(GRACE, Timestamp::now())
+            .await
+            .unwrap();
+        assert_eq!(rig.store.keys().len(), 4);
+        rig.ingest.sweep_once(GRACE, later(2)).await.unwrap();
+        let mut left = live.clone();
+        left.push(foreign.clone());
+        left.sort();
+        assert_eq!(rig.store.keys(), left);
+
+        // What a deleted capture held goes without a grace time.
+        rig.ingest.delete(&"kept".parse().unwrap()).await.unwrap();
+        rig.ingest
+            .sweep_once(GRACE, Timestamp::now())
+            .await
+            .unwrap();
+        assert_eq!(rig.store.keys(), [foreign]);
+    }
+
+    #[tokio::test]
+    async fn expiry_ends_the_calls_that_use_the_capture() {
+        let rig = Rig::new().await;
+        let idle = vec![open("idle", Declared::default()), chunk(0, "a")];
+        let capture = upload(&rig, idle).await.unwrap().capture;
+        let used = rig.ingest.use_capture(&capture).await.unwrap();
+        rig.ingest.expire_once(Timestamp::now()).await.unwrap();
+        assert!(!used.is_deleted());
+        rig.ingest.expire_once(later(24)).await.unwrap();
+        assert!(used.is_deleted());
+        let gone = rig.ingest.get(&"idle".parse().unwrap()).await;
+        assert!(matches!(gone, Err(Error::Unknown(_))));
+    }
 }

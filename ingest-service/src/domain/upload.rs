@@ -1,6 +1,7 @@
 //! One client-streamed upload: a session that outlives its handler, so that
 //! what arrived whole is kept however the call ends.
 
+mod filling;
 mod session;
 #[cfg(test)]
 mod tests;

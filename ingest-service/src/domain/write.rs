@@ -5,18 +5,18 @@
 use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 use weir_shared::store::SegmentStore;
 
 use super::{
-    capture::{Capture, ChunkRecord, DigestOnTheWay, SlotOutcome},
+    capture::{Capture, ChunkRecord, SlotOutcome},
     chunk::Chunk,
     committer::Committer,
     digest::RunningDigest,
     error::Error,
     id::{Blake3, CaptureId, ChunkIndex, SegmentId, Uid},
     staging::Reserved,
+    turn::Turn,
 };
 use crate::catalog::{Catalog, Committed, SegmentCommit};
 
@@ -46,17 +46,6 @@ pub struct Segment {
     pub reserved: Reserved,
 }
 
-/// How the segments of one call follow each other: digests and commits go in
-/// order, writes overlap.
-#[derive(Debug)]
-pub struct Turn {
-    pub digest_before: oneshot::Receiver<Option<RunningDigest>>,
-    pub digest_after: oneshot::Sender<Option<RunningDigest>>,
-    /// True when all before it took or already had their slots.
-    pub committed_before: oneshot::Receiver<bool>,
-    pub committed_after: oneshot::Sender<bool>,
-}
-
 /// What became of the chunks of one segment.
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -70,46 +59,6 @@ struct Hashed {
     chunks: Vec<Chunk>,
     hashes: Vec<Blake3>,
     digest: Option<RunningDigest>,
-}
-
-/// Where the next segment of a call begins.
-#[derive(Debug)]
-pub struct NextTurn {
-    digest: oneshot::Receiver<Option<RunningDigest>>,
-    committed: oneshot::Receiver<bool>,
-}
-
-impl NextTurn {
-    /// At the beginning of a call; with a digest to go on with, if one is wanted.
-    #[must_use]
-    pub fn first(running: Option<RunningDigest>) -> Self {
-        let (digest_sender, digest) = oneshot::channel();
-        let (committed_sender, committed) = oneshot::channel();
-        digest_sender.send(running).ok();
-        committed_sender.send(true).ok();
-        Self { digest, committed }
-    }
-
-    /// The next segment's turn, and what comes after it.
-    #[must_use]
-    pub fn take(self) -> (Turn, Self) {
-        let (digest_after, digest) = oneshot::channel();
-        let (committed_after, committed) = oneshot::channel();
-        let turn = Turn {
-            digest_before: self.digest,
-            digest_after,
-            committed_before: self.committed,
-            committed_after,
-        };
-        (turn, Self { digest, committed })
-    }
-
-    /// The digest of all, if every chunk came in order and was taken.
-    pub async fn finish(self) -> Option<DigestOnTheWay> {
-        let intact = self.committed.await.unwrap_or(false);
-        let digest = self.digest.await.ok().flatten()?;
-        intact.then(|| digest.so_far())
-    }
 }
 
 impl Writer {

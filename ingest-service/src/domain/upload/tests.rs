@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use expect_test::{Expect, expect};
-use futures::{StreamExt as _, stream};
+use futures::StreamExt as _;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +12,7 @@ use super::*;
 use crate::domain::{
     capture::{Declared, State},
     id::{ChunkIndex, Sha256},
-    testing::{Rig, SETTINGS, chunk, incoming, open},
+    testing::{Rig, SETTINGS, chunk, incoming, open, upload},
 };
 
 const ID: &str = "cap";
@@ -22,13 +22,6 @@ fn declared(chunk_count: u32) -> Declared {
         chunk_count: Some(chunk_count),
         ..Declared::default()
     }
-}
-
-async fn upload(rig: &Rig, items: Vec<UploadItem>) -> Result<Uploaded, Error> {
-    let ended = CancellationToken::new();
-    Arc::clone(&rig.ingest)
-        .upload(stream::iter(items), ended)
-        .await
 }
 
 /// What a caller is told, and what the catalog then says.

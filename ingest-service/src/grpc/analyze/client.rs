@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use tonic::transport::{Channel, Endpoint};
 use tower::Layer as _;
+use url::Url;
 use weir_shared::{
     layers::trace::{PropagateLayer, TraceService},
     proto::analyzer::v1::analyzer_service_client::AnalyzerServiceClient,
@@ -22,8 +24,12 @@ pub type AnalyzerClient = AnalyzerServiceClient<TraceService<Channel>>;
 /// Connects with the first call, and again after the connection is lost.
 ///
 /// # Errors
-/// When the URL is none.
-pub(crate) fn connect(url: &str) -> Result<AnalyzerClient, tonic::transport::Error> {
+/// When it is not the URL of a gRPC server without TLS.
+pub(crate) fn connect(url: &str) -> anyhow::Result<AnalyzerClient> {
+    let parsed = Url::parse(url).context("not a URL")?;
+    if parsed.scheme() != "http" || !parsed.has_host() {
+        anyhow::bail!("not supported: use http://HOST:PORT");
+    }
     let channel = Endpoint::from_shared(url.to_owned())?
         .connect_timeout(CONNECT_TIME_MAX)
         .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
@@ -31,4 +37,22 @@ pub(crate) fn connect(url: &str) -> Result<AnalyzerClient, tonic::transport::Err
         .tcp_nodelay(true)
         .connect_lazy();
     Ok(AnalyzerServiceClient::new(PropagateLayer.layer(channel)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_what_can_be_called_is_an_analyzer() {
+        for (url, is_one) in [
+            ("http://127.0.0.1:7302", true),
+            ("http://analyzer:7302", true),
+            ("https://analyzer:7302", false),
+            ("analyzer:7302", false),
+            ("", false),
+        ] {
+            assert_eq!(connect(url).is_ok(), is_one, "{url}");
+        }
+    }
 }
