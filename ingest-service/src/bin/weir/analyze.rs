@@ -83,11 +83,11 @@ async fn one(
         })
         .await
         .map_err(|status| named(Failure::from_status(&status)))?;
-    let title = file.to_string_lossy();
+    let path = file.to_string_lossy();
     let bar = caller.notes.bar("analyzing", capture.size_bytes);
     let mut sink = match args.format {
         Format::Json => Sink::Lines {
-            file: (args.files.len() > 1).then_some(&*title),
+            file: (args.files.len() > 1).then_some(&*path),
         },
         Format::Table => Sink::Report(Box::new(Report::new(
             usize::try_from(args.limit).unwrap_or(usize::MAX),
@@ -108,7 +108,7 @@ async fn one(
     }
     drop(bar);
     if let Sink::Report(report) = sink {
-        output.text(&render::report(&title, *report, output.view))?;
+        output.text(&render::report(&path, *report, output.view))?;
     }
     output.flush()
 }

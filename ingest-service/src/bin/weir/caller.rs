@@ -5,8 +5,12 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use tonic::{IntoRequest as _, Request, Response, Status, transport::Channel};
+use tower::Layer as _;
 use weir_shared::{
-    call::Deadline, proto::ingest::v1::ingest_service_client::IngestServiceClient, status,
+    call::Deadline,
+    layers::trace::{PropagateLayer, TraceService},
+    proto::ingest::v1::ingest_service_client::IngestServiceClient,
+    status,
 };
 
 use crate::{
@@ -22,7 +26,8 @@ const WAIT_MAX: Duration = Duration::from_secs(10);
 /// that a restart of the service is outlived and a wrong address is told.
 const REPEATS_MAX: usize = 5;
 
-pub(crate) type Client = IngestServiceClient<Channel>;
+/// Each call is a span, and part of the command's trace.
+pub(crate) type Client = IngestServiceClient<TraceService<Channel>>;
 
 /// The service, as one command sees it.
 #[derive(Clone, Debug)]
@@ -35,7 +40,7 @@ pub(crate) struct Caller {
 impl Caller {
     pub(crate) fn new(channel: Channel, deadline: Option<Deadline>, notes: Notes) -> Self {
         Self {
-            client: IngestServiceClient::new(channel),
+            client: IngestServiceClient::new(PropagateLayer.layer(channel)),
             deadline,
             notes,
         }

@@ -1,10 +1,8 @@
-//! The way to ingest-service: over the network, or inside this process.
+//! The way to ingest-service.
 
 use std::time::Duration;
 
 use tonic::transport::{Channel, Endpoint, Uri};
-
-use crate::{args::Common, failure::Failure};
 
 /// Bytes in flight per call: over a 50 ms round trip this is 60 MiB/s, the
 /// default window 18.
@@ -32,31 +30,4 @@ pub(crate) fn channel(uri: Uri) -> Channel {
         .tcp_nodelay(true)
         .connect_timeout(CONNECT_TIMEOUT)
         .connect_lazy()
-}
-
-/// Where the calls go, and what has to be stopped afterwards.
-#[derive(Debug)]
-pub(crate) struct Services;
-
-impl Services {
-    /// # Errors
-    /// Usage, when there is no endpoint.
-    pub(crate) async fn connect(common: &Common) -> Result<(Self, Channel), Failure> {
-        match &common.endpoint {
-            Some(endpoint) => Ok((Self, channel(endpoint.clone()))),
-            None => {
-                let dir = common.data_dir()?;
-                Err(Failure::Usage(format!(
-                    "give --endpoint URL ({})",
-                    dir.display()
-                )))
-            }
-        }
-    }
-
-    pub(crate) async fn failed(&mut self) -> Failure {
-        std::future::pending().await
-    }
-
-    pub(crate) async fn stop(self) {}
 }

@@ -54,7 +54,9 @@ impl Failure {
         if spent {
             return Self::Deadline;
         }
-        let name = reason.unwrap_or_else(|| format!("{:?}", status.code()));
+        let Some(name) = reason else {
+            return Self::Service(transport_text(status));
+        };
         Self::Service(format!("{} ({})", escape(status.message()), escape(&name)))
     }
 
@@ -69,6 +71,30 @@ impl Failure {
         let path = escape(&path.to_string_lossy());
         Self::File(format!("{path}: cannot {doing}: {reason}"))
     }
+}
+
+/// A status that no Weir service made: mostly a connection that failed, whose
+/// reason is in the causes.
+fn transport_text(status: &Status) -> String {
+    match std::error::Error::source(status) {
+        Some(source) => format!("the service cannot be reached: {}", with_causes(source)),
+        None => format!("{} ({:?})", escape(status.message()), status.code()),
+    }
+}
+
+/// An error and what caused it, without saying anything twice.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = escape(&error.to_string());
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = escape(&error.to_string());
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
 }
 
 /// Whether the same call may work a little later.

@@ -5,6 +5,7 @@ mod args;
 mod caller;
 mod captures;
 mod connect;
+mod embedded;
 mod failure;
 mod get;
 mod output;
@@ -16,12 +17,16 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::Parser as _;
 use tokio::task::JoinSet;
-use weir_shared::call::Deadline;
+use tracing::Instrument as _;
+use weir_shared::{
+    call::Deadline,
+    telemetry::{self, LogOptions},
+};
 
 use args::{Args, Command, Format};
 use caller::Caller;
-use connect::Services;
-use failure::Failure;
+use embedded::Services;
+use failure::{Failure, with_causes};
 use output::{Notes, Output};
 
 /// Reads of standard input and stalled writes cannot be cancelled: they get so
@@ -38,7 +43,7 @@ fn main() -> ExitCode {
             return Failure::Service(String::new()).exit_code();
         }
     };
-    let result = runtime.block_on(run(args, notes.clone()));
+    let result = runtime.block_on(traced(args, notes.clone()));
     runtime.shutdown_timeout(STUCK_THREADS_WAIT);
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -51,23 +56,36 @@ fn main() -> ExitCode {
     }
 }
 
+/// Runs the command as one trace, which its calls and the services go on with.
+async fn traced(args: Args, notes: Notes) -> Result<(), Failure> {
+    let telemetry = telemetry::init("weir", LogOptions::command())
+        .map_err(|error| Failure::Usage(with_causes(&error)))?;
+    let span = tracing::info_span!("command", otel.name = args.command.name());
+    let result = run(args, notes).instrument(span).await;
+    telemetry.shutdown().await;
+    result
+}
+
 /// Runs the command to the first of: its end, the deadline, an interrupt, the
 /// end of the services inside this process. The latter are stopped in any case.
 async fn run(args: Args, notes: Notes) -> Result<(), Failure> {
     let deadline = args.common.timeout.map(Deadline::after);
-    let (mut services, channel) = Services::connect(&args.common).await?;
+    let (mut services, channel) = tokio::select! {
+        biased;
+        failure = cut_short(deadline) => return Err(failure),
+        connected = Services::connect(&args.common) => connected?,
+    };
     let caller = Caller::new(channel, deadline, notes);
     // A task of its own: a write to a reader that stalls does not hold up the
     // waiting below.
     let mut command = JoinSet::new();
-    command.spawn(execute(args.command, caller));
+    command.spawn(execute(args.command, caller).in_current_span());
     let result = tokio::select! {
         biased;
         Some(ended) = command.join_next() => {
             ended.unwrap_or_else(|panic| Err(Failure::Service(format!("the command broke: {panic}"))))
         }
-        Ok(()) = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
-        () = passed(deadline) => Err(Failure::Deadline),
+        failure = cut_short(deadline) => Err(failure),
         failure = services.failed() => Err(failure),
     };
     drop(command);
@@ -75,10 +93,17 @@ async fn run(args: Args, notes: Notes) -> Result<(), Failure> {
     result
 }
 
-async fn passed(deadline: Option<Deadline>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline.instant()).await,
-        None => std::future::pending().await,
+/// Waits for whatever ends a command from outside.
+async fn cut_short(deadline: Option<Deadline>) -> Failure {
+    let passed = async {
+        match deadline {
+            Some(deadline) => tokio::time::sleep_until(deadline.instant()).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        Ok(()) = tokio::signal::ctrl_c() => Failure::Interrupted,
+        () = passed => Failure::Deadline,
     }
 }
 
@@ -90,6 +115,19 @@ async fn execute(command: Command, caller: Caller) -> Result<(), Failure> {
         Command::Captures(args) => captures::list(args, &caller, &mut output).await,
         Command::Get(args) => get::run(args, &caller).await,
         Command::Delete(args) => captures::delete(args, &caller).await,
+    }
+}
+
+impl Command {
+    /// Its name in traces.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Analyze(_) => "weir analyze",
+            Self::Upload(_) => "weir upload",
+            Self::Captures(_) => "weir captures",
+            Self::Get(_) => "weir get",
+            Self::Delete(_) => "weir delete",
+        }
     }
 }
 

@@ -94,8 +94,8 @@ pub(super) fn http(rows: Top<(), Box<HttpRow>>, summary: &Summary, view: View, o
         left("status"),
         right("took"),
         right("body"),
-        left("type").shrinks_to(10),
-        left("user agent").shrinks_to(10),
+        left("type").shrinks_to(10).optional(),
+        left("user agent").shrinks_to(10).optional(),
     ]);
     for row in &rows {
         table.row(http_row(row, days, view));
@@ -149,7 +149,7 @@ pub(super) fn tls(groups: Groups<TlsKey, TlsGroup>, limit: usize, view: View, ou
         left("version"),
         left("cipher suite").shrinks_to(16),
         left("ALPN").shrinks_to(8),
-        left("fingerprint").shrinks_to(10),
+        left("fingerprint").shrinks_to(10).optional(),
         left("notes").shrinks_to(10),
     ]);
     for Group {

@@ -5,7 +5,7 @@ use weir_shared::proto::analyzer::v1::{
 };
 
 use super::{
-    text::escape,
+    text::{escape, width},
     units::{between, bytes, count, counted, date_time, span},
     view::{Tone, View},
 };
@@ -16,7 +16,10 @@ const INTERFACES_SHOWN: usize = 8;
 
 pub(super) fn summary(title: &str, report: &Report, view: View, out: &mut String) {
     let Report { info, summary, .. } = report;
-    out.push_str(&view.paint(Tone::Heading, &escape(title)));
+    let title = escape(title);
+    out.push_str(&view.paint(Tone::Heading, &title));
+    out.push('\n');
+    out.push_str(&view.paint(Tone::Faint, &"═".repeat(width(&title))));
     out.push('\n');
     let mut fact = |name: &str, text: String| {
         if !text.is_empty() {
@@ -154,19 +157,27 @@ fn interface_text(interface: &Interface, several: bool) -> String {
     text
 }
 
-/// Names of the link types that are decoded; others by number.
+/// Names of the link types that are decoded, and of the common others, of
+/// which packets are counted only.
 fn link_type(number: u32) -> String {
-    match number {
-        0 => "null".to_owned(),
-        1 => "ethernet".to_owned(),
-        12 | 14 | 101 => "raw IP".to_owned(),
-        108 => "loop".to_owned(),
-        113 => "linux cooked v1".to_owned(),
-        228 => "raw IPv4".to_owned(),
-        229 => "raw IPv6".to_owned(),
-        276 => "linux cooked v2".to_owned(),
-        _ => format!("link type {number}"),
-    }
+    let name = match number {
+        0 => "null",
+        1 => "ethernet",
+        12 | 14 | 101 => "raw IP",
+        108 => "loop",
+        113 => "linux cooked v1",
+        228 => "raw IPv4",
+        229 => "raw IPv6",
+        276 => "linux cooked v2",
+        9 => "PPP (not decoded)",
+        104 => "Cisco HDLC (not decoded)",
+        105 => "802.11 (not decoded)",
+        107 => "frame relay (not decoded)",
+        127 => "802.11 radiotap (not decoded)",
+        195 => "802.15.4 (not decoded)",
+        _ => return format!("link type {number} (not decoded)"),
+    };
+    name.to_owned()
 }
 
 fn checksums(summary: &Summary) -> String {

@@ -7,7 +7,7 @@ use weir_shared::proto::analyzer::v1::TimeSeries;
 
 use super::{
     text::{pad_left, width},
-    units::{bytes, clock, count, date, nanos, proto_span, short},
+    units::{bytes, clock, counted, date, nanos, proto_span, short},
     view::{Tone, View},
 };
 
@@ -136,17 +136,18 @@ pub(super) fn activity(series: &TimeSeries, view: View, out: &mut String) -> boo
     axis(&course, LABEL, view, out);
     line(out, view, "packets", ' ', &packets);
     let per_second = short(course.peak_rate(&course.packets));
-    let mut note = format!(
+    let note = format!(
         "one column is {}; at most {per_second} packets/s",
         step_text(course.step)
     );
-    if series.outside_packets > 0 {
-        note.push_str(&format!(
-            "; {} more than a year away are not drawn",
-            count(series.outside_packets)
-        ));
-    }
     out.push_str(&format!("  {}\n", view.paint(Tone::Faint, &note)));
+    if series.outside_packets > 0 {
+        let note = format!(
+            "not drawn: {}, more than a year from the first",
+            counted(series.outside_packets, "packet")
+        );
+        out.push_str(&format!("  {}\n", view.paint(Tone::Warning, &note)));
+    }
     true
 }
 

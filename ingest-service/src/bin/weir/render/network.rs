@@ -7,7 +7,7 @@ use super::{
     table::{Table, left, right},
     text::escape,
     tree,
-    units::{between, bytes, clock, count, date, share, span},
+    units::{between, bytes, clock, count, counted, date, share, span},
     view::{Tone, View},
 };
 use crate::report::{Report, top::Top};
@@ -227,10 +227,12 @@ fn notes(flow: &Flow) -> String {
                 .saturating_add(tcp.server_zero_windows),
             "zero windows",
         ),
-        (flow.checksum_errors, "wrong checksums"),
     ];
     let many = many.into_iter().filter(|(n, _)| *n > 0);
     notes.extend(many.map(|(n, what)| format!("{} {what}", count(n))));
+    if flow.checksum_errors > 0 {
+        notes.push(counted(flow.checksum_errors, "wrong checksum"));
+    }
     let missed = tcp
         .client_missed_bytes
         .saturating_add(tcp.server_missed_bytes);

@@ -21,6 +21,8 @@ pub(crate) struct Column {
     align: Align,
     /// Columns it keeps when room is short; `None`: all it needs.
     shrinks_to: Option<usize>,
+    /// Left out where room is short, before anything shrinks.
+    optional: bool,
 }
 
 /// A column of names.
@@ -29,6 +31,7 @@ pub(crate) const fn left(title: &'static str) -> Column {
         title,
         align: Align::Left,
         shrinks_to: None,
+        optional: false,
     }
 }
 
@@ -38,6 +41,7 @@ pub(crate) const fn right(title: &'static str) -> Column {
         title,
         align: Align::Right,
         shrinks_to: None,
+        optional: false,
     }
 }
 
@@ -46,6 +50,14 @@ impl Column {
     pub(crate) const fn shrinks_to(self, columns: usize) -> Self {
         Self {
             shrinks_to: Some(columns),
+            ..self
+        }
+    }
+
+    /// The first to go on a narrow terminal; of several the last one.
+    pub(crate) const fn optional(self) -> Self {
+        Self {
+            optional: true,
             ..self
         }
     }
@@ -118,23 +130,33 @@ impl<const N: usize> Table<N> {
         widths
     }
 
-    /// Takes from the widest column that can still give, until all fits.
+    /// Leaves optional columns out, then takes from the widest column that can
+    /// still give, until all fits.
     fn shrink(&self, widths: &mut [usize; N], room: usize) {
-        let shown = widths.iter().filter(|&&w| w > 0).count();
-        let total: usize = widths.iter().sum();
-        let gaps = INDENT.len() + GAP.len() * shown.saturating_sub(1);
-        for _ in room..total + gaps {
+        for i in (0..N).rev().filter(|&i| self.columns[i].optional) {
+            if line_width(widths) > room {
+                widths[i] = 0;
+            }
+        }
+        for _ in room..line_width(widths) {
             let widest = (0..N)
                 .filter(|&i| {
                     self.columns[i]
                         .shrinks_to
-                        .is_some_and(|min| widths[i] > min)
+                        .is_some_and(|least| widths[i] > least)
                 })
                 .max_by_key(|&i| widths[i]);
             let Some(i) = widest else { return };
             widths[i] -= 1;
         }
     }
+}
+
+/// Columns of a line of such cells.
+fn line_width(widths: &[usize]) -> usize {
+    let shown = widths.iter().filter(|&&width| width > 0).count();
+    let cells: usize = widths.iter().sum();
+    INDENT.len() + cells + GAP.len() * shown.saturating_sub(1)
 }
 
 #[cfg(test)]

@@ -34,31 +34,32 @@ fn a_capture_is_told_from_the_whole_to_the_parts() {
         summary(Verdict::Complete),
         PLAIN,
         expect![[r#"
-        a.pcap
-          verdict     complete
-          format      pcap, 924 kB
-          packets     1,500, 1.0 MB on the wire, 900 kB captured, 3 cut by the snap length
-          time        2023-11-14 22:13:20.000000 to 2023-11-14 22:13:29.999000 UTC (9.99 s), packets not in order of time
-          flows       42
-          records     42 flow, 3 dns
-          links       ethernet eth0
-          checksums   12 TCP wrong (often offloading, not damage)
-          dropped     1 fragment (bounds of the analyzer)
+            a.pcap
+            ══════
+              verdict     complete
+              format      pcap, 924 kB
+              packets     1,500, 1.0 MB on the wire, 900 kB captured, 3 cut by the snap length
+              time        2023-11-14 22:13:20.000000 to 2023-11-14 22:13:29.999000 UTC (9.99 s), packets not in order of time
+              flows       42
+              records     42 flow, 3 dns
+              links       ethernet eth0
+              checksums   12 TCP wrong (often offloading, not damage)
+              dropped     1 fragment (bounds of the analyzer)
 
-        Protocols
-          protocol   packets   share    bytes   share
-          eth          1,500  100.0%   1.0 MB  100.0%  ████████████████
-          ├ ip         1,400   93.3%   990 kB   99.0%  ███████████████▊
-          │ ├ tcp      1,000   66.7%   900 kB   90.0%  ██████████████▍
-          │ │ └ tls      100    6.7%   800 kB   80.0%  ████████████▊
-          │ └ udp        400   26.7%  90.0 kB    9.0%  █▍
-          └ arp          100    6.7%    100 B   <0.1%  ▏
+            Protocols
+              protocol   packets   share    bytes   share
+              eth          1,500  100.0%   1.0 MB  100.0%  ████████████████
+              ├ ip         1,400   93.3%   990 kB   99.0%  ███████████████▊
+              │ ├ tcp      1,000   66.7%   900 kB   90.0%  ██████████████▍
+              │ │ └ tls      100    6.7%   800 kB   80.0%  ████████████▊
+              │ └ udp        400   26.7%  90.0 kB    9.0%  █▍
+              └ arp          100    6.7%    100 B   <0.1%  ▏
 
-        Top talkers  2
-          address       bytes    sent  received  packets                    error
-          192.0.2.7    990 kB  100 kB    890 kB    1,500  ████████████████
-          2001:db8::1  800 kB  800 kB       0 B        0  ████████████▉     up to 9 B too high
-    "#]],
+            Top talkers  2
+              address       bytes    sent  received  packets                    error
+              192.0.2.7    990 kB  100 kB    890 kB    1,500  ████████████████
+              2001:db8::1  800 kB  800 kB       0 B        0  ████████████▉     up to 9 B too high
+        "#]],
     );
 }
 
@@ -78,6 +79,7 @@ fn damage_is_told_with_its_place_and_reason() {
         PLAIN,
         expect![[r#"
             a.pcap
+            ══════
               verdict     truncated at byte 40: short record
               format      pcap, 924 kB
               packets     0
@@ -100,6 +102,7 @@ fn the_largest_flows_are_shown_and_the_rest_counted() {
         NARROW,
         expect![[r#"
             a.pcap
+            ══════
               verdict     unknown at byte 0
               format      pcap, 924 kB
               packets     0
@@ -137,17 +140,18 @@ fn like_dns_transactions_are_one_row() {
         Summary::default(),
         PLAIN,
         expect![[r#"
-        a.pcap
-          verdict     unknown at byte 0
-          format      pcap, 924 kB
-          packets     0
-          flows       0
+            a.pcap
+            ══════
+              verdict     unknown at byte 0
+              format      pcap, 924 kB
+              packets     0
+              flows       0
 
-        DNS  4 transactions, grouped: 2 of 3, most frequent first; --limit shows more
-          count  query      type  code      via  slowest  server       answers
-              2  b.example  A     NXDOMAIN  udp  12.0 ms  2001:db8::1
-              1  a.example  A     NOERROR   udp  12.0 ms  2001:db8::1  192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4, 1 more
-    "#]],
+            DNS  4 transactions, grouped: 2 of 3, most frequent first; --limit shows more
+              count  query      type  code      via  slowest  server       answers
+                  2  b.example  A     NXDOMAIN  udp  12.0 ms  2001:db8::1
+                  1  a.example  A     NOERROR   udp  12.0 ms  2001:db8::1  192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4, 1 more
+        "#]],
     );
 }
 
@@ -199,26 +203,27 @@ fn http_tls_and_findings_have_their_tables() {
         Summary::default(),
         PLAIN,
         expect![[r#"
-        a.pcap
-          verdict     unknown at byte 0
-          format      pcap, 924 kB
-          packets     0
-          flows       0
+            a.pcap
+            ══════
+              verdict     unknown at byte 0
+              format      pcap, 924 kB
+              packets     0
+              flows       0
 
-        HTTP  2 of 3, in order of completion; --limit shows more
-          time                     client     method  host         target  status     took    body  type
-          2023-11-14 22:13:21.500  192.0.2.7  GET     www.example  /       200     30.0 ms  5.1 kB  text/html
-          2023-11-14 22:13:21.500  192.0.2.7  GET     www.example  /none   404     30.0 ms  5.1 kB  text/html
+            HTTP  2 of 3, in order of completion; --limit shows more
+              time                     client     method  host         target  status     took    body  type
+              2023-11-14 22:13:21.500  192.0.2.7  GET     www.example  /       200     30.0 ms  5.1 kB  text/html
+              2023-11-14 22:13:21.500  192.0.2.7  GET     www.example  /none   404     30.0 ms  5.1 kB  text/html
 
-        TLS  1 handshake
-          count  server name  server             version  cipher suite            ALPN  fingerprint                           notes
-              1  www.example  [2001:db8::1]:443  TLS 1.3  TLS_AES_128_GCM_SHA256  h2    t13d1516h2_8daaf6152771_b186095e22b6  no ServerHello
+            TLS  1 handshake
+              count  server name  server             version  cipher suite            ALPN  fingerprint                           notes
+                  1  www.example  [2001:db8::1]:443  TLS 1.3  TLS_AES_128_GCM_SHA256  h2    t13d1516h2_8daaf6152771_b186095e22b6  no ServerHello
 
-        Findings  2 of 3, gravest first; --limit shows more
-          severity  code            count  source     packet  what
-          alert     port-scan       1,000  192.0.2.7      17  many ports of one host
-          warning   malformed-ipv4  1,000  192.0.2.7      17  many ports of one host
-    "#]],
+            Findings  2 of 3, gravest first; --limit shows more
+              severity  code            count  source     packet  what
+              alert     port-scan       1,000  192.0.2.7      17  many ports of one host
+              warning   malformed-ipv4  1,000  192.0.2.7      17  many ports of one host
+        "#]],
     );
 }
 

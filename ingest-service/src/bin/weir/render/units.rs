@@ -67,7 +67,7 @@ pub(crate) fn share(part: u64, whole: u64) -> String {
     format!("{}.{}%", permille / 10, permille % 10)
 }
 
-/// `0.35 ms`, `12.3 ms`, `4.56 s`, `3 min 12 s`, `2 h 05 min`, `3 d 04 h`.
+/// `350 µs`, `3.50 ms`, `12.3 ms`, `123 ms`, `4.56 s`, `3 min 12 s`, `2 h 05 min`, `3 d 04 h`.
 pub(crate) fn span(span: Duration) -> String {
     let micros = span.as_micros();
     let seconds = span.as_secs();
@@ -75,8 +75,10 @@ pub(crate) fn span(span: Duration) -> String {
         0 if micros == 0 => "0 s".to_owned(),
         0 if micros < 1_000 => format!("{micros} µs"),
         0 if micros < 10_000 => format!("{}.{:02} ms", micros / 1_000, micros % 1_000 / 10),
-        0 => format!("{}.{} ms", micros / 1_000, micros % 1_000 / 100),
-        1..60 => format!("{seconds}.{:02} s", span.subsec_millis() / 10),
+        0 if micros < 100_000 => format!("{}.{} ms", micros / 1_000, micros % 1_000 / 100),
+        0 => format!("{} ms", micros / 1_000),
+        10..60 => format!("{seconds}.{} s", span.subsec_millis() / 100),
+        1..10 => format!("{seconds}.{:02} s", span.subsec_millis() / 10),
         60..3_600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
         3_600..86_400 => format!("{} h {:02} min", seconds / 3_600, seconds % 3_600 / 60),
         _ => format!("{} d {:02} h", seconds / 86_400, seconds % 86_400 / 3_600),
