@@ -2,6 +2,7 @@
 //! and total: no capture makes it fail. Its clock is the capture's.
 
 mod batch;
+mod dissection;
 mod findings;
 mod packets;
 
@@ -224,3 +225,6 @@ fn going(flow: ControlFlow<()>) -> Result<(), Halt> {
         ControlFlow::Break(()) => Err(Halt::Broken),
     }
 }
+
+#[cfg(test)]
+mod tests;

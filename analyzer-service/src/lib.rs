@@ -16,6 +16,8 @@ pub mod summary;
 
 mod config;
 mod run;
+#[cfg(test)]
+mod testing;
 
 pub use config::{Config, INLINE_BYTES_MAX};
 pub use run::{Deps, SERVICE, run, run_with};

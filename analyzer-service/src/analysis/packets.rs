@@ -5,13 +5,14 @@ use std::{collections::BTreeMap, mem, ops::ControlFlow};
 use super::{
     Event, Options, POLL_PACKETS, Sink,
     batch::Batch,
+    dissection::Dissection,
     findings::{Findings, Subject},
 };
 use crate::{
     capture::Packet,
-    decode::{self, Frame, Ip, Malformed, Tcp, Transport},
-    dissect::{Context, Direction, Dissectors, Output, Segment, TcpFlags},
-    flow::{Ended, Entry, FlowIndex, FlowTable, Located, Stamp},
+    decode::{self, Frame, Ip, Malformed, Transport},
+    dissect::{Context, Direction, Dissectors, Output},
+    flow::{Ended, Entry, FlowIndex, FlowTable, Stamp},
     record::{Body, Dropped, EndReason, Kind, Record, Summary, Time},
     summary::{Ending, Gatherer},
 };
@@ -261,63 +262,6 @@ const BAD_TIMESTAMP: Malformed = Malformed {
     code: "bad-timestamp",
     message: "a time outside the years 1 to 9999, or with invalid sub-seconds",
 };
-
-/// Shows a packet's application data to the dissectors.
-struct Dissection<'a> {
-    dissectors: &'a mut Dissectors,
-    out: &'a mut Output,
-    stamp: Stamp,
-}
-
-impl Dissection<'_> {
-    fn run(self, entry: &mut Entry, ip: &Ip<'_>, located: &Located) -> Option<&'static str> {
-        let context = Context {
-            time: self.stamp.time,
-            packet_number: self.stamp.number,
-            flow: &entry.flow,
-            direction: located.direction,
-        };
-        let segment = match &ip.transport {
-            Transport::Udp(udp) => {
-                let app = &mut entry.app;
-                let service = self
-                    .dissectors
-                    .datagram(app, &context, udp.payload, self.out);
-                if ip.fragment.is_some() || (udp.payload.len() as u64) < ip.payload_bytes {
-                    // Its end is missing here, not on the wire.
-                    self.out.malformed.clear();
-                }
-                return service;
-            }
-            Transport::Tcp(tcp) => Segment {
-                seq: tcp.seq,
-                flags: TcpFlags {
-                    syn: tcp.has(Tcp::SYN),
-                    // Of a first fragment it comes behind the later ones' bytes.
-                    fin: tcp.has(Tcp::FIN) && ip.fragment.is_none(),
-                    rst: tcp.has(Tcp::RST),
-                },
-                payload: tcp.payload,
-                missing: missing(ip, tcp.payload),
-            },
-            Transport::LaterFragment(payload) => Segment {
-                seq: located.fragment_seq?,
-                flags: TcpFlags::default(),
-                payload,
-                missing: missing(ip, payload),
-            },
-            _ => return None,
-        };
-        self.dissectors
-            .segment(&mut entry.app, &context, &segment, self.out)
-    }
-}
-
-/// Payload bytes that the snap length cut off.
-fn missing(ip: &Ip<'_>, payload: &[u8]) -> u32 {
-    let missing = ip.payload_bytes.saturating_sub(payload.len() as u64);
-    u32::try_from(missing).unwrap_or(u32::MAX)
-}
 
 fn record(entry: &Entry, reason: Option<EndReason>, services: Vec<&'static str>) -> Record {
     let latest = entry.latest();

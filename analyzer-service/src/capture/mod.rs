@@ -232,3 +232,6 @@ fn stop<R: Read>(window: &Window<R>, because: impl Into<String>) -> Stop {
         because: because.into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::key::FlowKey;
+use super::{key::FlowKey, roles::Roles};
 use crate::{
     decode::{Frame, Ip, Tcp},
     dissect::{AppSlot, Direction},
-    record::{Counters, EndReason, Endpoint, Flow, FlowRef, IcmpKind, TcpFlags, Time},
+    record::{Counters, EndReason, Flow, FlowRef, IcmpKind, TcpFlags, Time},
 };
 
 /// Where in time and in the capture a packet is.
@@ -73,14 +73,6 @@ struct Closing {
     client_fin: bool,
     server_fin: bool,
     closed: Option<EndReason>,
-}
-
-/// Who is who in a flow, settled by its first packet.
-pub(super) struct Roles {
-    pub(super) client: Endpoint,
-    pub(super) server: Endpoint,
-    pub(super) client_is_lower: bool,
-    pub(super) midstream: bool,
 }
 
 impl Entry {

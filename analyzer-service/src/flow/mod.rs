@@ -7,6 +7,7 @@ mod community_id;
 mod entry;
 mod fragments;
 mod key;
+mod roles;
 
 use std::time::Duration;
 
@@ -15,12 +16,12 @@ use hashbrown::HashTable;
 
 pub use self::entry::{Entry, Stamp};
 use self::{
-    entry::Roles,
     fragments::{DATAGRAMS_MAX, Fragments, Head},
-    key::{FlowKey, Tuple},
+    key::FlowKey,
+    roles::{Roles, roles, tuple},
 };
 use crate::{
-    decode::{Frame, Ip, Ports, Tcp, Transport},
+    decode::{Frame, Ip, Tcp, Transport},
     dissect::Direction,
     record::{EndReason, IcmpKind, Time},
 };
@@ -148,9 +149,10 @@ impl FlowTable {
         let Some(timeout) = self.idle_timeout else {
             return Vec::new();
         };
-        let last = *self.last_sweep.get_or_insert(now);
-        let moved = now.since(last).max(last.since(now));
-        if moved < timeout / SWEEPS_PER_TIMEOUT {
+        let moved = self
+            .last_sweep
+            .map(|last| now.since(last).max(last.since(now)));
+        if moved.is_some_and(|moved| moved < timeout / SWEEPS_PER_TIMEOUT) {
             return Vec::new();
         }
         self.last_sweep = Some(now);
@@ -268,35 +270,5 @@ impl FlowTable {
     }
 }
 
-fn tuple(ip: &Ip<'_>, head: Head) -> (Tuple, Option<IcmpKind>) {
-    let with = |ports| Tuple::with_ports(ip.source, ip.target, ip.protocol, ports);
-    match head {
-        Head::Ports(ports) | Head::Tcp { ports, .. } => (with(ports), None),
-        Head::Icmp(kind) => {
-            let tuple = Tuple::icmp(ip.source, ip.target, ip.protocol, kind);
-            (tuple, Some(kind))
-        }
-        Head::None => (with(Ports::default()), None),
-    }
-}
-
-/// The client is the sender of a SYN; the receiver of a SYN+ACK that comes first; else
-/// the peer of the one well-known port; else the first sender.
-fn roles(tuple: &Tuple, from_lower: bool, syn: (bool, bool)) -> Roles {
-    let from_server = match syn {
-        (true, with_ack) => with_ack,
-        (false, _) => tuple.is_from_server(),
-    };
-    let (source, target) = tuple.ends();
-    let (client, server) = if from_server {
-        (target, source)
-    } else {
-        (source, target)
-    };
-    Roles {
-        client,
-        server,
-        client_is_lower: from_lower != from_server,
-        midstream: tuple.is_tcp() && syn != (true, false),
-    }
-}
+#[cfg(test)]
+mod tests;
