@@ -4,6 +4,8 @@
 mod client;
 mod relay;
 mod source;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

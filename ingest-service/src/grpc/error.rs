@@ -130,3 +130,6 @@ pub(super) fn analyzer_unavailable() -> Status {
         .retry_after(RETRY_ANALYZER_AFTER)
         .build()
 }
+
+#[cfg(test)]
+mod tests;

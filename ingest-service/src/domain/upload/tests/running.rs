@@ -1,0 +1,117 @@
+//! Uploads that meet faults, deletions and shortages while they run.
+
+use std::{sync::Arc, time::Duration};
+
+use expect_test::expect;
+use futures::StreamExt as _;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+
+#[tokio::test]
+async fn what_could_not_be_written_is_not_acknowledged_and_can_be_sent_again() {
+    let rig = Rig::new().await;
+    let large = |index: u8| chunk(index.into(), vec![index; 2 << 20]);
+    let all = || {
+        let mut items = vec![open(ID, declared(9))];
+        items.extend((0..9).map(large));
+        items
+    };
+    rig.store.fail_after(1, true);
+    expect!["no space left to store more; Receiving, 4 chunks, 8388608 bytes"]
+        .assert_eq(&told(&rig, all()).await);
+    rig.store.fail_after(0, false);
+    expect!["storage is unavailable; Receiving, 4 chunks, 8388608 bytes"]
+        .assert_eq(&told(&rig, all()).await);
+    rig.store.heal();
+    expect!["ok, 5 stored, 4 duplicate; Sealed, 9 chunks, 18874368 bytes"]
+        .assert_eq(&told(&rig, all()).await);
+}
+
+/// An upload whose items come one at a time.
+fn begin(
+    rig: &Rig,
+) -> (
+    mpsc::Sender<UploadItem>,
+    tokio::task::JoinHandle<Result<Uploaded, Error>>,
+) {
+    let (sender, items) = mpsc::channel(1);
+    let items = ReceiverStream::new(items).boxed();
+    let upload = Arc::clone(&rig.ingest).upload(items, CancellationToken::new());
+    (sender, rig.ingest.tasks.spawn(upload))
+}
+
+async fn until_durable(rig: &Rig, chunks: u32) {
+    loop {
+        let found = rig.catalog.by_id(&ID.parse().unwrap()).await.unwrap();
+        if found.is_some_and(|c| c.progress.chunks >= chunks) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_slow_upload_becomes_durable_while_it_goes_on() {
+    let rig = Rig::with(crate::domain::ingest::Settings {
+        commit_interval: Duration::from_millis(5),
+        ..SETTINGS
+    })
+    .await;
+    let (items, upload) = begin(&rig);
+    items.send(open(ID, Declared::default())).await.unwrap();
+    items.send(chunk(0, "a")).await.unwrap();
+    until_durable(&rig, 1).await;
+    items.send(chunk(1, "b")).await.unwrap();
+    until_durable(&rig, 2).await;
+    drop(items);
+    assert_eq!(upload.await.unwrap().unwrap().stored, 2);
+}
+
+#[tokio::test]
+async fn a_deletion_ends_an_idle_upload_at_once() {
+    let rig = Rig::new().await;
+    let (items, upload) = begin(&rig);
+    items.send(open(ID, Declared::default())).await.unwrap();
+    until_durable(&rig, 0).await;
+    items.send(chunk(0, "a")).await.unwrap();
+    let id = ID.parse().unwrap();
+    assert!(rig.ingest.delete(&id).await.unwrap());
+    assert!(matches!(upload.await.unwrap(), Err(Error::Deleted(_))));
+    assert!(!rig.ingest.delete(&id).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_short_budget_closes_the_open_segments_of_others() {
+    let rig = Rig::with(crate::domain::ingest::Settings {
+        commit_interval: Duration::from_secs(3600),
+        staging_bytes: 3 << 20,
+        ..SETTINGS
+    })
+    .await;
+    let (items, first) = begin(&rig);
+    items.send(open(ID, Declared::default())).await.unwrap();
+    items.send(chunk(0, vec![0; 2 << 20])).await.unwrap();
+    items.send(chunk(0, vec![0; 2 << 20])).await.unwrap();
+    let second = vec![open("other", declared(1)), chunk(0, vec![1; 2 << 20])];
+    assert_eq!(upload(&rig, second).await.unwrap().stored, 1);
+    drop(items);
+    let done = first.await.unwrap().unwrap();
+    assert_eq!((done.stored, done.duplicate), (1, 1));
+}
+
+#[tokio::test]
+async fn a_condemned_segment_is_written_again() {
+    let rig = Rig::new().await;
+    *rig.store.sweeper.lock().unwrap() = Some(Arc::clone(&rig.catalog));
+    expect!["ok, 1 stored, 0 duplicate; Sealed, 1 chunks, 1 bytes"]
+        .assert_eq(&told(&rig, vec![open(ID, declared(1)), chunk(0, "a")]).await);
+    assert_eq!(rig.store.keys().len(), 2);
+    let uid = rig.ingest.get(&ID.parse().unwrap()).await.unwrap().uid;
+    let stored = rig.catalog.chunks(uid, ChunkIndex(0), 9).await.unwrap();
+    let condemned = rig.catalog.condemned(9).await.unwrap();
+    assert_eq!(condemned.len(), 1);
+    assert_ne!(stored[0].segment, condemned[0]);
+}
