@@ -58,8 +58,10 @@ impl Dissection<'_> {
             },
             _ => return None,
         };
-        self.dissectors
-            .segment(&mut entry.app, &context, &segment, self.out)
+        let app = &mut entry.app;
+        let service = self.dissectors.segment(app, &context, &segment, self.out);
+        // A later fragment's path ends at IP: there is no transport layer to be seen in it.
+        service.filter(|_| located.fragment_seq.is_none())
     }
 }
 
