@@ -31,7 +31,7 @@ Exit status:
 /// Without --endpoint both services run inside this command and keep their
 /// data in --data, so that a second run of the same file sends nothing again.
 #[derive(Debug, Parser)]
-#[command(name = "weir", version, after_help = EXIT_STATUSES, max_term_width = 100)]
+#[command(name = "weir", version, after_help = EXIT_STATUSES)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,

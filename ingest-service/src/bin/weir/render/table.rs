@@ -221,6 +221,21 @@ mod tests {
     }
 
     #[test]
+    fn an_optional_column_goes_before_another_shrinks() {
+        let mut table = Table::new([left("name").shrinks_to(3), left("agent").optional()]);
+        table.row(["a-long-name".to_owned(), "curl".to_owned()]);
+        for (columns, want) in [(20, "name         agent"), (19, "name"), (9, "name")] {
+            let view = View {
+                columns: Some(columns),
+                color: false,
+            };
+            let mut out = String::new();
+            table.draw(view, &mut out);
+            assert_eq!(out.lines().next().unwrap().trim_start(), want);
+        }
+    }
+
+    #[test]
     fn a_terminal_too_narrow_for_anything_gets_the_least_widths() {
         check(
             Some(5),
