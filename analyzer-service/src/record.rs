@@ -1,7 +1,16 @@
 //! What an analysis says: the domain's own records, free of the wire's types.
 //! `grpc/convert.rs` turns them into protobuf.
 
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+mod application;
+mod capture;
+
+use std::{net::IpAddr, time::Duration};
+
+pub use application::{DnsAnswer, DnsTransaction, HttpTransaction, TlsHandshake};
+pub use capture::{
+    CaptureInfo, Dropped, FileFormat, Interface, Progress, ProtocolCount, Stop, Summary, Talker,
+    TimeSeries, Verdict,
+};
 
 /// Capture time in nanoseconds since the Unix epoch, within years 1 to 9999.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -197,75 +206,6 @@ pub struct TcpFlags {
     pub server: u16,
 }
 
-/// Field meanings: `DnsTransaction` in records.proto.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DnsTransaction {
-    pub id: u16,
-    pub query_name: String,
-    pub query_type: String,
-    pub query_class: String,
-    /// Empty when no answer was seen.
-    pub response_code: String,
-    pub answers: Vec<DnsAnswer>,
-    pub response_time: Option<Duration>,
-    pub truncated: bool,
-    pub opcode: u8,
-    pub authoritative: bool,
-    pub recursion_desired: bool,
-    pub recursion_available: bool,
-    /// "udp", "tcp", "mdns", "llmnr".
-    pub transport: &'static str,
-    pub query_seen: bool,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DnsAnswer {
-    pub name: String,
-    pub record_type: String,
-    pub ttl: u32,
-    pub data: String,
-}
-
-/// Field meanings: `HttpTransaction` in records.proto.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HttpTransaction {
-    pub method: String,
-    pub host: String,
-    pub target: String,
-    pub version: String,
-    pub user_agent: String,
-    /// Zero when no response was seen.
-    pub status: u16,
-    pub content_type: String,
-    pub request_body_bytes: u64,
-    pub response_body_bytes: u64,
-    pub referrer: String,
-    pub response_time: Option<Duration>,
-    /// From 1.
-    pub depth: u32,
-    pub server: String,
-    pub incomplete: bool,
-}
-
-/// Field meanings: `TlsHandshake` in records.proto.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TlsHandshake {
-    pub server_name: String,
-    /// Negotiated; empty when no ServerHello was seen.
-    pub version: String,
-    pub cipher_suite: String,
-    pub client_alpn: Vec<String>,
-    pub server_alpn: String,
-    /// Highest offered.
-    pub client_version: String,
-    pub client_hello_seen: bool,
-    pub server_hello_seen: bool,
-    pub resumed: bool,
-    pub established: bool,
-    /// The first fatal alert.
-    pub alert: String,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     Info,
@@ -288,125 +228,4 @@ pub struct Finding {
     pub first_packet_number: u64,
     /// At most 16.
     pub flow_ids: Vec<u64>,
-}
-
-/// Of the file: format and the interfaces known so far.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CaptureInfo {
-    pub format: FileFormat,
-    pub interfaces: Vec<Interface>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileFormat {
-    Pcap,
-    PcapNanosecond,
-    PcapNg,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Interface {
-    /// Position in its section, from 0.
-    pub id: u32,
-    /// Position of its section in the file, from 0.
-    pub section: u32,
-    pub link_type: u16,
-    pub snap_length: u32,
-    pub name: String,
-    pub timestamp_units_per_second: u64,
-    pub packets: u64,
-}
-
-/// How far the reading is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Of the capture, all of whose packets were handled.
-    pub bytes_read: u64,
-    pub packets: u64,
-    /// Absent before the first packet.
-    pub capture_time: Option<Time>,
-}
-
-/// How the reading ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    Complete,
-    /// The file ends inside a record.
-    Truncated(Stop),
-    /// A record makes no sense.
-    Corrupt(Stop),
-    /// A limit of the request or the server ended the reading.
-    Limited(Stop),
-}
-
-/// Where and why the reading stopped.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stop {
-    /// Where the first unread record starts, from 0.
-    pub at_byte: u64,
-    pub because: String,
-}
-
-/// Field meanings: `Summary` in records.proto.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Summary {
-    pub verdict: Verdict,
-    pub packets: u64,
-    pub captured_bytes: u64,
-    pub wire_bytes: u64,
-    pub truncated_packets: u64,
-    /// Earliest and latest.
-    pub first_packet_time: Option<Time>,
-    pub last_packet_time: Option<Time>,
-    pub time_ordered: bool,
-    pub flows: u64,
-    /// Those handed to the sink.
-    pub records_by_kind: BTreeMap<Kind, u64>,
-    pub protocol_hierarchy: Vec<ProtocolCount>,
-    pub top_talkers: Vec<Talker>,
-    pub activity: Option<TimeSeries>,
-    pub dropped: Dropped,
-    pub interfaces: Vec<Interface>,
-    pub blocks_by_type: BTreeMap<String, u64>,
-    pub packets_by_link_type: BTreeMap<u32, u64>,
-    pub ip_checksum_errors: u64,
-    pub tcp_checksum_errors: u64,
-    pub udp_checksum_errors: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProtocolCount {
-    pub path: String,
-    pub packets: u64,
-    pub bytes: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Talker {
-    pub address: IpAddr,
-    pub packets_sent: u64,
-    pub packets_received: u64,
-    pub bytes_sent: u64,
-    pub bytes_received: u64,
-    pub bytes_error: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TimeSeries {
-    pub start: Time,
-    pub bucket: Duration,
-    pub packets: Vec<u64>,
-    pub bytes: Vec<u64>,
-    pub outside_packets: u64,
-}
-
-/// What bounds made the analysis drop.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Dropped {
-    pub evicted_flows: u64,
-    pub reassembly_bytes: u64,
-    pub findings: u64,
-    pub pending_transactions: u64,
-    pub fragments: u64,
-    pub paths: u64,
 }
