@@ -33,7 +33,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .type_name_domain(["."], "type.googleapis.com");
     tonic_prost_build::configure()
         .bytes(".")
-        .extern_path(".google.protobuf", "::pbjson_types")
+        .extern_path(".google.protobuf.Timestamp", "crate::proto::Timestamp")
+        .extern_path(".google.protobuf.Duration", "::pbjson_types::Duration")
         .compile_well_known_types(true)
         .compile_fds_with_config(FileDescriptorSet::decode(&*descriptors)?, config)?;
 

@@ -2,6 +2,10 @@
 //!
 //! Every message also implements serde's traits as canonical proto3 JSON.
 
+mod timestamp;
+
+pub use timestamp::Timestamp;
+
 // Generated code is not ours to lint.
 #[allow(
     clippy::all,

@@ -163,10 +163,10 @@ pub(super) fn endpoint(endpoint: domain::Endpoint) -> pb::Endpoint {
 }
 
 /// Times are within years 1 to 9999, so the conversions below never saturate.
-pub(super) fn timestamp(time: domain::Time) -> pbjson_types::Timestamp {
+pub(super) fn timestamp(time: domain::Time) -> weir_shared::proto::Timestamp {
     let seconds = time.0.div_euclid(1_000_000_000);
     let nanos = time.0.rem_euclid(1_000_000_000);
-    pbjson_types::Timestamp {
+    weir_shared::proto::Timestamp {
         seconds: i64::try_from(seconds).unwrap_or(i64::MAX),
         nanos: i32::try_from(nanos).unwrap_or(0),
     }

@@ -205,9 +205,9 @@ pub(super) fn range_to_proto(range: IndexRange) -> proto::IndexRange {
     }
 }
 
-fn time_to_proto(time: Timestamp) -> pbjson_types::Timestamp {
+fn time_to_proto(time: Timestamp) -> weir_shared::proto::Timestamp {
     const MICROS: i64 = 1_000_000;
-    pbjson_types::Timestamp {
+    weir_shared::proto::Timestamp {
         seconds: time.0.div_euclid(MICROS),
         nanos: i32::try_from(time.0.rem_euclid(MICROS) * 1000).unwrap_or(0),
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pbjson_types::Timestamp;
+use weir_shared::proto::Timestamp;
 use weir_shared::proto::analyzer::v1::TimeSeries;
 
 use super::{

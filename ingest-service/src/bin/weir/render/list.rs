@@ -1,6 +1,6 @@
 //! Stored captures as a table.
 
-use pbjson_types::Timestamp;
+use weir_shared::proto::Timestamp;
 use weir_shared::proto::ingest::v1::{Capture, CaptureState};
 
 use super::{

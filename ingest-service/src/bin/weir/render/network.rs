@@ -281,7 +281,7 @@ pub(super) fn endpoint(endpoint: Option<&Endpoint>) -> String {
 }
 
 /// The time of day; with the date where the capture has several.
-pub(super) fn when(time: &pbjson_types::Timestamp, days: bool) -> String {
+pub(super) fn when(time: &weir_shared::proto::Timestamp, days: bool) -> String {
     if days {
         format!("{} {}", date(time), clock(time, 3))
     } else {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pbjson_types::Timestamp;
+use weir_shared::proto::Timestamp;
 
 /// `1,234,567`
 pub(crate) fn count(n: u64) -> String {

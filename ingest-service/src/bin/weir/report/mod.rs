@@ -62,7 +62,7 @@ pub(crate) struct DnsGroup {
 /// An HTTP transaction and who had it.
 #[derive(Debug)]
 pub(crate) struct HttpRow {
-    pub(crate) time: Option<pbjson_types::Timestamp>,
+    pub(crate) time: Option<weir_shared::proto::Timestamp>,
     pub(crate) client: Option<Endpoint>,
     pub(crate) server: Option<Endpoint>,
     pub(crate) transaction: HttpTransaction,

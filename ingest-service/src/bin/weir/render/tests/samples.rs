@@ -1,6 +1,7 @@
 //! Messages made by hand.
 
-use pbjson_types::{Duration, Timestamp};
+use pbjson_types::Duration;
+use weir_shared::proto::Timestamp;
 use weir_shared::proto::analyzer::v1::{analysis_record::Kind, *};
 
 pub(super) fn at(milliseconds: i64) -> Option<Timestamp> {
