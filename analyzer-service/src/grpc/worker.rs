@@ -67,7 +67,10 @@ impl Worker {
         let input = match input {
             Ok(input) => input,
             Err(None) => return,
-            Err(Some(status)) => return drop(events.send(Err(status)).await),
+            Err(Some(status)) => {
+                drop(place);
+                return drop(events.send(Err(status)).await);
+            }
         };
         let sink = EventSink {
             runtime: Handle::current(),
@@ -77,12 +80,12 @@ impl Worker {
             records_sent: 0,
             progress_interval,
             progress_sent: Instant::now(),
+            place: Some(place),
         };
         let span = tracing::Span::current();
         let blocking = tasks.spawn_blocking(move || {
             let _entered = span.enter();
             sink.analyze(input.bytes, &options);
-            drop(place);
         });
         if let Err(error) = blocking.await {
             tracing::error!(%error, "an analysis failed");
@@ -131,11 +134,15 @@ struct EventSink {
     records_sent: u64,
     progress_interval: Duration,
     progress_sent: Instant,
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl EventSink {
     fn analyze(mut self, input: Box<dyn Read + Send>, options: &Options) {
-        if let Err(error) = analyze(input, options, &mut self)
+        let analyzed = analyze(input, options, &mut self);
+        // Free before the answer ends: who comes back at once finds it so.
+        drop(self.place.take());
+        if let Err(error) = analyzed
             && let Some(status) = errors::analysis_status(&error)
         {
             // Nobody listens when it breaks: then nobody needs to be told.
