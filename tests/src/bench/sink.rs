@@ -1,0 +1,83 @@
+//! An ingest-service that drops what it gets: what the transport alone costs.
+
+use std::pin::Pin;
+
+use futures::stream::Empty;
+use tonic::{Request, Response, Status, Streaming};
+use weir_shared::{
+    limits::GRPC_MESSAGE_BYTES_MAX,
+    proto::ingest::v1::{self as proto, ingest_service_server as server},
+    serve::{Lifecycle, ServeConfig, serve},
+};
+
+use crate::pair::Service;
+
+/// Starts one, with the settings of ours.
+pub async fn start() -> Service {
+    let service =
+        server::IngestServiceServer::new(Sink).max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX);
+    Service::start(|listener, stop| async move {
+        let mut services = tonic::service::Routes::builder();
+        services.add_service(service);
+        let lifecycle = Lifecycle::default();
+        let config = ServeConfig::default();
+        serve(&config, listener, services, &[], &lifecycle, stop).await
+    })
+    .await
+}
+
+#[derive(Debug)]
+struct Sink;
+
+type Nothing<T> = Pin<Box<Empty<Result<T, Status>>>>;
+
+macro_rules! unimplemented_calls {
+    ($($name:ident: $request:ident => $response:ty),* $(,)?) => {
+        $(fn $name<'a, 'b>(
+            &'a self,
+            _: Request<proto::$request>,
+        ) -> Pin<Box<dyn Future<Output = Result<Response<$response>, Status>> + Send + 'b>>
+        where
+            'a: 'b,
+            Self: 'b,
+        {
+            Box::pin(async { Err(Status::unimplemented("a sink")) })
+        })*
+    };
+}
+
+impl server::IngestService for Sink {
+    type ReadCaptureStream = Nothing<proto::ReadCaptureResponse>;
+    type AnalyzeCaptureStream = Nothing<proto::AnalyzeCaptureResponse>;
+
+    fn upload_capture<'a, 'b>(
+        &'a self,
+        request: Request<Streaming<proto::UploadCaptureRequest>>,
+    ) -> Pin<
+        Box<
+            dyn Future<Output = Result<Response<proto::UploadCaptureResponse>, Status>> + Send + 'b,
+        >,
+    >
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        Box::pin(async {
+            let mut messages = request.into_inner();
+            while messages.message().await?.is_some() {}
+            Ok(Response::new(proto::UploadCaptureResponse::default()))
+        })
+    }
+
+    unimplemented_calls! {
+        get_server_info: GetServerInfoRequest => proto::GetServerInfoResponse,
+        create_capture: CreateCaptureRequest => proto::CreateCaptureResponse,
+        put_chunk: PutChunkRequest => proto::PutChunkResponse,
+        seal_capture: SealCaptureRequest => proto::SealCaptureResponse,
+        get_capture: GetCaptureRequest => proto::GetCaptureResponse,
+        list_captures: ListCapturesRequest => proto::ListCapturesResponse,
+        delete_capture: DeleteCaptureRequest => proto::DeleteCaptureResponse,
+        read_capture: ReadCaptureRequest => Self::ReadCaptureStream,
+        analyze_capture: AnalyzeCaptureRequest => Self::AnalyzeCaptureStream,
+    }
+}

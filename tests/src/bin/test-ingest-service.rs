@@ -1,0 +1,10 @@
+//! ingest-service as a process that tests may start, kill and trace.
+
+use std::process::ExitCode;
+
+use weir_shared::serve::service_main;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    service_main::<ingest_service::Config>().await
+}
