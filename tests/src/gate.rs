@@ -1,5 +1,5 @@
-//! A store whose reads wait at a gate, so that a test decides when an analysis
-//! goes on.
+//! A store whose reads wait at a gate, and which fails as told, so that a test
+//! decides when an analysis goes on and what befalls an upload.
 
 use std::{ops::Range, sync::Arc};
 
@@ -9,9 +9,17 @@ use futures::stream::BoxStream;
 use tokio::sync::watch;
 use weir_shared::store::{ObjectKey, ObjectMeta, SegmentStore, StoreError};
 
-/// Opens and closes the gate, and tells who waits there.
+/// How the store behind the gate fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    Full,
+    Unavailable,
+}
+
+/// Opens the gate, tells who waits there, and sets faults.
 #[derive(Clone, Debug)]
 pub struct Gate {
+    fault: watch::Sender<Option<Fault>>,
     open: watch::Sender<bool>,
     waiting: watch::Sender<usize>,
 }
@@ -20,9 +28,23 @@ impl Gate {
     #[must_use]
     pub fn closed() -> Self {
         Self {
+            fault: watch::Sender::new(None),
             open: watch::Sender::new(false),
             waiting: watch::Sender::new(0),
         }
+    }
+
+    /// A gate that everybody passes at once.
+    #[must_use]
+    pub fn opened() -> Self {
+        let gate = Self::closed();
+        gate.open();
+        gate
+    }
+
+    /// What every call of the store comes to from now on.
+    pub fn fail(&self, fault: Option<Fault>) {
+        self.fault.send_replace(fault);
     }
 
     pub fn open(&self) {
@@ -47,11 +69,20 @@ impl Gate {
         })
     }
 
-    async fn pass(&self) {
+    async fn pass(&self) -> Result<(), StoreError> {
         let here = Waiting::at(self);
         let mut open = self.open.subscribe();
         open.wait_for(|open| *open).await.unwrap();
         drop(here);
+        self.check()
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        match *self.fault.borrow() {
+            None => Ok(()),
+            Some(Fault::Full) => Err(StoreError::Full("full, as told".into())),
+            Some(Fault::Unavailable) => Err(StoreError::Unavailable("away, as told".into())),
+        }
     }
 }
 
@@ -80,16 +111,17 @@ struct GatedStore {
 #[async_trait]
 impl SegmentStore for GatedStore {
     async fn put(&self, key: &ObjectKey, body: Vec<Bytes>) -> Result<(), StoreError> {
+        self.gate.check()?;
         self.store.put(key, body).await
     }
 
     async fn get(&self, key: &ObjectKey, range: Range<u64>) -> Result<Bytes, StoreError> {
-        self.gate.pass().await;
+        self.gate.pass().await?;
         self.store.get(key, range).await
     }
 
     async fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
-        self.gate.pass().await;
+        self.gate.pass().await?;
         self.store.size(key).await
     }
 

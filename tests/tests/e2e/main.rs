@@ -22,3 +22,4 @@ mod server;
 mod shutdown;
 mod slots;
 mod sources;
+mod storage;

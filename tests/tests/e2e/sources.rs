@@ -14,7 +14,7 @@ use weir_shared::{
 use weir_tests::{
     analysis::inline,
     errors::{check_error, check_invalid_field, check_refused},
-    messages::sha256,
+    messages::{chunk, finish, open, sha256},
     pair::Pair,
     recordings,
 };
@@ -206,4 +206,33 @@ async fn the_segments_of_an_upload_are_objects_of_the_store() {
     let objects: Vec<_> = pair.store().list(None).try_collect().await.unwrap();
     let stored: u64 = objects.iter().map(|object| object.bytes).sum();
     assert_eq!(stored, bytes.len() as u64, "each byte is stored once");
+}
+
+/// Chunks in reverse make an extent each: more than a message carries, so that
+/// ingest-service writes the list as an object.
+#[tokio::test]
+async fn a_capture_of_many_extents_is_analyzed_by_a_manifest() {
+    const CHUNK: usize = 17;
+    let pair = Pair::start().await;
+    let caller = pair.caller();
+    let bytes = recordings::bytes("http.pcap");
+    let mut messages: Vec<_> = bytes
+        .chunks(CHUNK)
+        .zip(0..)
+        .map(|(part, index)| chunk(index, part))
+        .collect();
+    let count = messages.len();
+    assert!(count > EXTENTS_PER_MESSAGE_MAX);
+    messages.reverse();
+    messages.insert(0, open("many"));
+    messages.push(finish(u32::try_from(count).unwrap()));
+    caller.upload(messages).await.unwrap();
+    caller.store("few", &bytes, 1 << 20).await;
+
+    let many = caller.analyze("many", Default::default()).await.unwrap();
+    let few = caller.analyze("few", Default::default()).await.unwrap();
+    assert_eq!(many.summary, few.summary);
+    assert_eq!(many.records, few.records);
+    assert_eq!(many.info, few.info);
+    assert_eq!(caller.read("many", 0, 0).await.unwrap(), bytes);
 }
