@@ -35,7 +35,7 @@ async fn for_each(check: impl Fn(&Recording, &Analysis)) {
 }
 
 /// Seconds and nanoseconds, as tshark writes them.
-fn seconds(time: Option<pbjson_types::Timestamp>) -> String {
+fn seconds(time: Option<weir_shared::proto::Timestamp>) -> String {
     let time = time.expect("a time");
     format!("{}.{:09}", time.seconds, time.nanos)
 }
