@@ -17,6 +17,7 @@ import json
 import os
 import pathlib
 import re
+import struct
 import subprocess
 import sys
 from datetime import datetime
@@ -25,19 +26,24 @@ sys.path.append(str(pathlib.Path(__file__).parent.parent / "captures"))
 from expect import distinct, values  # noqa: E402
 
 WEIR = pathlib.Path(os.environ.get("WEIR_BIN", "target/release")) / "weir"
-# Years 1 to 9999: the times that Weir clamps to. Sub-seconds that are none, which
-# Weir carries into the seconds, are printed by capinfos in no sensible way.
+# Years 1 to 9999: the times that Weir clamps to.
 CLAMPS = {decimal.Decimal(-62135596800), decimal.Decimal("253402300799.999999999")}
+# capinfos keeps the difference of two times in 32 bits; above that tshark is asked.
+CAPINFOS_SPAN_MAX = 2**31
+# Magic numbers of pcap, and what a second has of its units.
+PCAP_UNITS = {0xA1B2C3D4: 10**6, 0xA1B23C4D: 10**9}
 # capinfos takes the 4-byte pseudo header off each packet's length.
 LINKTYPE_SUNATM = "123"
 BLOCK_TYPES = {"SHB": 0x0A0D0D0A, "IDB": 1, "PB": 2, "SPB": 3, "NRB": 4, "ISB": 5, "EPB": 6,
                "CB": 0xBAD, "DCB": 0x40000BAD}
 COMPRESSED = ".gz"
+# By IP protocol: five flow tools agree.
+KNOWN_FLOWS = {"many-protocols.pcap": {"6": 126, "17": 127, "1": 4}}
 
 
 def analyze(path):
     ran = subprocess.run(
-        [WEIR, "analyze", "--endpoint", f"http://{os.environ['WEIR_ENDPOINT']}", "--format", "json", path],
+        [WEIR, "analyze", "--endpoint", f"http://{os.environ['INGEST_ADDRESS']}", "--format", "json", path],
         capture_output=True, text=True, stdin=subprocess.DEVNULL)
     lines = [json.loads(line) for line in ran.stdout.splitlines()]
     summary = lines[-1].get("summary") if lines else None
@@ -59,17 +65,36 @@ def seconds(text):
     return decimal.Decimal(since.days * 86400 + since.seconds) + decimal.Decimal(f"0.{fraction or 0}")
 
 
-def check_counts(summary, known):
+def has_invalid_subseconds(path):
+    """Weir carries them into the seconds, capinfos does not."""
+    body = path.read_bytes()
+    for order in "<>":
+        units = PCAP_UNITS.get(struct.unpack_from(f"{order}I", body)[0])
+        at = 24
+        while units and at + 16 <= len(body):
+            _, subseconds, length, _ = struct.unpack_from(f"{order}IIII", body, at)
+            if subseconds >= units:
+                return True
+            at += 16 + length
+    return False
+
+
+def check_counts(path, summary, known):
     packets, wire_bytes, earliest, latest = known
     yield "packets", summary.get("packets", "0"), packets
     if LINKTYPE_SUNATM not in summary.get("packetsByLinkType", {}):
         yield "wire bytes", summary.get("wireBytes", "0"), wire_bytes
-    for name, key, text in (("earliest", "firstPacketTime", earliest), ("latest", "lastPacketTime", latest)):
-        ours = seconds(summary[key]) if key in summary else None
-        if text == "n/a":
-            yield name, ours, None
-        elif re.fullmatch(r"-?\d+\.\d+", text) and ours not in CLAMPS:
-            yield name, ours, decimal.Decimal(text)
+    ours = [seconds(summary[key]) if key in summary else None for key in ("firstPacketTime", "lastPacketTime")]
+    if packets == "0":
+        yield "times", ours, [None, None]
+    # capinfos gives none when a packet (of a Simple Packet Block) has none.
+    elif earliest != "n/a" and not CLAMPS & set(ours) and not has_invalid_subseconds(path):
+        if ours[1] - ours[0] < CAPINFOS_SPAN_MAX:
+            theirs = [decimal.Decimal(earliest), decimal.Decimal(latest)]
+        else:
+            times = [decimal.Decimal(text) for text in values(path, "frame", "frame.time_epoch")]
+            theirs = [min(times), max(times)]
+        yield "times", ours, theirs
 
 
 def check_blocks(path, summary):
@@ -110,17 +135,28 @@ def check_names(path, records):
            len(values(path, "http.request", "http.request.method")))
 
 
+def check_flows(path, records):
+    """Flows by protocol, where they are known."""
+    if path.name in KNOWN_FLOWS:
+        protocols = {flow["flowId"]: str(flow["ipProtocol"]) for flow in of_kind(records, "flow")}
+        yield "flows", dict(collections.Counter(protocols.values())), KNOWN_FLOWS[path.name]
+
+
 def check_community_ids(path, records):
     ours = texts(records, "flow", "communityId")
     filter_ = "communityid and not ip.reassembled_in and not ipv6.reassembled.in"
     yield "Community IDs", ours, set(distinct(path, filter_, "communityid"))
 
 
+def show(value):
+    return [str(part) for part in value] if isinstance(value, list) else value
+
+
 def differences(path, known):
     summary, records, failure = analyze(path)
     if failure:
         return records, [failure]
-    checks = [check_counts(summary, known), check_blocks(path, summary)]
+    checks = [check_counts(path, summary, known), check_blocks(path, summary), check_flows(path, records)]
     if path.parent.name in ("protocols", "captures"):
         checks.append(check_names(path, records))
     if path.parent.name in ("community-id", "captures"):
@@ -132,7 +168,7 @@ def differences(path, known):
                 ours, theirs = f"only ours {sorted(ours - theirs)}", f"only theirs {sorted(theirs - ours)}"
                 found.append(f"{name}: {ours}, {theirs}")
             elif ours != theirs:
-                found.append(f"{name}: {ours}, not {theirs}")
+                found.append(f"{name}: {show(ours)}, not {show(theirs)}")
     return records, found
 
 

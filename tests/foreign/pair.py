@@ -1,7 +1,7 @@
 """Both services on loopback ports, for the checks in this folder.
 
 Their programs are looked for in WEIR_BIN. As a program: `pair.py COMMAND…`
-runs a command with WEIR_ENDPOINT and WEIR_ANALYZER_ENDPOINT (host:port) set.
+runs a command with INGEST_ADDRESS and ANALYZER_ADDRESS (host:port) set.
 """
 
 import contextlib
@@ -86,13 +86,14 @@ def services(otlp=None):
 def jaeger():
     """A Jaeger with storage in memory. Yields its OTLP and its query URL."""
     otlp, query, *others = (free_port() for _ in range(14))
-    flags = ["admin.http", "collector.grpc-server", "collector.http-server", "collector.otlp.http",
-             "http-server", "processor.jaeger-binary.server", "processor.jaeger-compact.server",
-             "processor.zipkin-compact.server", "query.grpc-server"]
+    flags = ["admin.http.host-port", "collector.grpc-server.host-port", "collector.http-server.host-port",
+             "collector.otlp.http.host-port", "http-server.host-port", "processor.jaeger-binary.server-host-port",
+             "processor.jaeger-compact.server-host-port", "processor.zipkin-compact.server-host-port",
+             "query.grpc-server.host-port"]
     command = [os.environ.get("JAEGER", "jaeger"),
                f"--collector.otlp.grpc.host-port=127.0.0.1:{otlp}",
                f"--query.http-server.host-port=127.0.0.1:{query}",
-               *(f"--{flag}.host-port=127.0.0.1:{port}" for flag, port in zip(flags, others))]
+               *(f"--{flag}=127.0.0.1:{port}" for flag, port in zip(flags, others))]
     url = f"http://127.0.0.1:{query}"
 
     def ready():
@@ -106,8 +107,12 @@ def jaeger():
         yield f"http://127.0.0.1:{otlp}", url
 
 
+def main(*command):
+    with services() as (ingest, analyzer):
+        addresses = {"INGEST_ADDRESS": ingest, "ANALYZER_ADDRESS": analyzer}
+        status = subprocess.run(command, env={**os.environ, **addresses}).returncode
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    with services() as (ingest_address, analyzer_address):
-        sys.exit(subprocess.run(sys.argv[1:], env={
-            **os.environ, "WEIR_ENDPOINT": ingest_address,
-            "WEIR_ANALYZER_ENDPOINT": analyzer_address}).returncode)
+    main(*sys.argv[1:])

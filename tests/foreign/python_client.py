@@ -55,7 +55,7 @@ class PythonClient(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.channel = grpc.insecure_channel(
-            os.environ["WEIR_ENDPOINT"], options=[("grpc.service_config", SERVICE_CONFIG)])
+            os.environ["INGEST_ADDRESS"], options=[("grpc.service_config", SERVICE_CONFIG)])
         cls.weir = ingest_service_pb2_grpc.IngestServiceStub(cls.channel)
         cls.body = (CAPTURES / "http.pcap").read_bytes()
         cls.chunks = split(cls.body)
@@ -93,7 +93,7 @@ class PythonClient(unittest.TestCase):
         return found
 
     def test_both_services_are_healthy(self):
-        for endpoint in ("WEIR_ENDPOINT", "WEIR_ANALYZER_ENDPOINT"):
+        for endpoint in ("INGEST_ADDRESS", "ANALYZER_ADDRESS"):
             with grpc.insecure_channel(os.environ[endpoint]) as channel:
                 answer = health_pb2_grpc.HealthStub(channel).Check(
                     health_pb2.HealthCheckRequest(), timeout=TIMEOUT_SECONDS)
@@ -193,7 +193,7 @@ class PythonClient(unittest.TestCase):
             ingest.DeleteCaptureRequest(capture_id=request.capture_id), timeout=TIMEOUT_SECONDS)
 
     def test_an_inline_capture_goes_to_the_analyzer_alone(self):
-        with grpc.insecure_channel(os.environ["WEIR_ANALYZER_ENDPOINT"]) as channel:
+        with grpc.insecure_channel(os.environ["ANALYZER_ADDRESS"]) as channel:
             analyzer = analyzer_service_pb2_grpc.AnalyzerServiceStub(channel)
             body = (CAPTURES / "icmp.pcap").read_bytes()
             *_, last = analyzer.Analyze(

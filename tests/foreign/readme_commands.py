@@ -7,7 +7,7 @@ backslash or an open quote); the lines below a command are its output, where `â€
 stands for anything, over several lines when it is alone on its line. A command
 whose output begins with `ERROR:` must fail, every other must not. The commands
 run in order in one shell. Ports 7301 and 7302 become those of
-WEIR_ENDPOINT and WEIR_ANALYZER_ENDPOINT.
+INGEST_ADDRESS and ANALYZER_ADDRESS.
 """
 
 import os
@@ -51,12 +51,12 @@ def main(path, heading):
     if not found:
         sys.exit(f"no commands in '{heading}'")
     script = "".join(f"{command}\necho '{END}' $?\n" for command, _ in found)
-    for port, name in (("7301", "WEIR_ENDPOINT"), ("7302", "WEIR_ANALYZER_ENDPOINT")):
+    for port, name in (("7301", "INGEST_ADDRESS"), ("7302", "ANALYZER_ADDRESS")):
         script = re.sub(rf"\b(localhost|127\.0\.0\.1):{port}\b", os.environ[name], script)
     ran = subprocess.run(["bash"], input=script, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     outputs = re.split(rf"^{END} (\d+)\n", ran.stdout, flags=re.M)
     failed = 0
-    for (command, expected), output, status in zip(found, outputs[::2], outputs[1::2], strict=True):
+    for (command, expected), output, status in zip(found, outputs[:-1:2], outputs[1::2], strict=True):
         fails = expected[:1] == ["ERROR:"]
         good = (status != "0") == fails and re.fullmatch(pattern(expected), output)
         print(f"{'ok' if good else 'DIFFERS'}: $ {command}")
