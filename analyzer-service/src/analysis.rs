@@ -76,7 +76,8 @@ pub trait Sink {
     /// Takes the next event; may wait.
     fn event(&mut self, event: Event) -> ControlFlow<()>;
 
-    /// Called every [`POLL_PACKETS`] packets or [`POLL_BYTES`] bytes, whichever comes first.
+    /// Called every [`POLL_PACKETS`] packets or [`POLL_BYTES`] bytes, whichever comes first,
+    /// and while many flows end at once.
     /// The sink looks here whether anybody still listens, and decides by its own
     /// clock whether to tell the progress: the core has none. Records of all packets
     /// before were handed out.
@@ -195,11 +196,12 @@ impl<R: Read> Analysis<'_, R> {
     fn poll(&mut self) -> Result<(), Halt> {
         self.polled_at = self.reader.next_offset();
         going(self.packets.hand_out(self.sink))?;
-        going(self.sink.poll(&Progress {
+        self.packets.progress = Progress {
             bytes_read: self.polled_at,
             packets: self.packets.n_packets(),
             capture_time: self.packets.capture_time(),
-        }))
+        };
+        going(self.sink.poll(&self.packets.progress))
     }
 
     fn finish(mut self, verdict: Verdict) -> Result<(), Halt> {

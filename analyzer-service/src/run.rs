@@ -9,7 +9,7 @@ use tonic::{codec::CompressionEncoding, service::Routes};
 use weir_shared::{
     limits::GRPC_MESSAGE_BYTES_MAX,
     proto::analyzer::v1::analyzer_service_server::AnalyzerServiceServer,
-    serve::{Lifecycle, ServiceProcess, serve},
+    serve::{Lifecycle, Served, ServiceProcess, serve},
     store::{self, SegmentStore},
 };
 
@@ -99,13 +99,13 @@ pub async fn run_with(
     let mut services = Routes::builder();
     services.add_service(service);
     tracing::info!(address = %listener.local_addr()?, "serving");
-    serve(
-        &config.serve,
-        listener,
+    let served = Served {
         services,
-        &[SERVICE],
-        &lifecycle,
-        stop,
-    )
-    .await
+        names: &[SERVICE],
+        oversized: &[(
+            "/weir.analyzer.v1.AnalyzerService/Analyze",
+            "INLINE_TOO_LARGE",
+        )],
+    };
+    serve(&config.serve, listener, served, &lifecycle, stop).await
 }

@@ -9,7 +9,7 @@ use tonic::{codec::CompressionEncoding, service::Routes};
 use weir_shared::{
     limits::GRPC_MESSAGE_BYTES_MAX,
     proto::ingest::v1::ingest_service_server::IngestServiceServer,
-    serve::{Lifecycle, ServiceProcess, serve},
+    serve::{Lifecycle, Served, ServiceProcess, serve},
     store::{self, SegmentStore},
 };
 
@@ -122,13 +122,13 @@ pub async fn run_with(
     let mut services = Routes::builder();
     services.add_service(service);
     tracing::info!(address = ?listener.local_addr(), store = config.store, "ingest-service serves");
-    serve(
-        &config.serve,
-        listener,
+    let served = Served {
         services,
-        &[SERVICE],
-        &lifecycle,
-        stop,
-    )
-    .await
+        names: &[SERVICE],
+        oversized: &[
+            ("/weir.ingest.v1.IngestService/PutChunk", "CHUNK_SIZE"),
+            ("/weir.ingest.v1.IngestService/UploadCapture", "CHUNK_SIZE"),
+        ],
+    };
+    serve(&config.serve, listener, served, &lifecycle, stop).await
 }

@@ -11,7 +11,11 @@ use tonic::{
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
-    layers::{deadline::DeadlineLayer, trace::TraceLayer},
+    layers::{
+        deadline::DeadlineLayer,
+        trace::TraceLayer,
+        typed::{Oversized, TypedLayer},
+    },
     proto,
 };
 
@@ -81,6 +85,15 @@ pub struct Lifecycle {
     pub shutdown: CancellationToken,
 }
 
+/// What is served.
+#[derive(Debug)]
+pub struct Served {
+    pub services: RoutesBuilder,
+    /// Full names of the services, for health and reflection.
+    pub names: &'static [&'static str],
+    pub oversized: Oversized,
+}
+
 /// Serves until `stop`, then ends within twice the grace time.
 ///
 /// The end: health NOT_SERVING, cancel `lifecycle.shutdown` (which ends the
@@ -91,12 +104,16 @@ pub struct Lifecycle {
 pub async fn serve(
     config: &ServeConfig,
     listener: TcpListener,
-    services: RoutesBuilder,
-    names: &[&'static str],
+    served: Served,
     lifecycle: &Lifecycle,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let grace = Duration::from_secs(config.shutdown_grace);
+    let Served {
+        services,
+        names,
+        oversized,
+    } = served;
     let (health, routes) = with_health_and_reflection(services, names).await?;
     let server = Server::builder()
         .initial_stream_window_size(config.stream_window)
@@ -109,6 +126,7 @@ pub async fn serve(
         .layer(DeadlineLayer {
             call_time_max: Duration::from_secs(config.call_seconds_max),
         })
+        .layer(TypedLayer { oversized })
         .add_routes(routes);
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
 

@@ -13,7 +13,7 @@ use crate::{
     decode::{self, Frame, Ip, Malformed, Transport},
     dissect::{Context, Direction, Dissectors, Output},
     flow::{Ended, Entry, FlowIndex, FlowTable, Stamp},
-    record::{Body, Dropped, EndReason, Kind, Record, Summary, Time},
+    record::{Body, Dropped, EndReason, Kind, Progress, Record, Summary, Time},
     summary::{Ending, Gatherer},
 };
 
@@ -32,7 +32,12 @@ pub(super) struct Packets {
     completed: Vec<Record>,
     ended: Vec<Ended>,
     batch: Batch,
+    /// As told last.
+    pub(super) progress: Progress,
 }
+
+/// Flows ended between two looks at the sink: about as long as as many packets take.
+const FLOWS_PER_POLL: usize = 1_024;
 
 impl Packets {
     pub(super) fn new(options: Options) -> Self {
@@ -47,6 +52,7 @@ impl Packets {
             completed: Vec::new(),
             ended: Vec::new(),
             batch: Batch::default(),
+            progress: Progress::default(),
             options,
         }
     }
@@ -210,7 +216,11 @@ impl Packets {
     ) -> ControlFlow<()> {
         self.completed.sort_by_key(order);
         let mut others = mem::take(&mut self.completed).into_iter().peekable();
-        for index in indexes {
+        for (n, index) in indexes.into_iter().enumerate() {
+            // Ending a full table takes a while: the call may be over meanwhile.
+            if n % FLOWS_PER_POLL == 0 {
+                sink.poll(&self.progress)?;
+            }
             let Some(ended) = self.flows.remove(index, reason) else {
                 continue;
             };

@@ -62,10 +62,15 @@ pub(super) fn analysis_status(error: &AnalysisError) -> Option<Status> {
             Some(source) => source_status(source),
             None => {
                 tracing::error!(error = %io, "reading the capture failed");
-                Some(status::error(Code::Internal, "INTERNAL", "internal error").build())
+                Some(internal())
             }
         },
     }
+}
+
+/// What it was is in the log, not on the wire.
+pub(super) fn internal() -> Status {
+    status::error(Code::Internal, "INTERNAL", "internal error").build()
 }
 
 pub(super) fn source_status(error: &SourceError) -> Option<Status> {

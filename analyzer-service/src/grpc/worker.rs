@@ -72,6 +72,7 @@ impl Worker {
                 return drop(events.send(Err(status)).await);
             }
         };
+        let last_word = events.clone();
         let sink = EventSink {
             runtime: Handle::current(),
             cancel,
@@ -88,7 +89,9 @@ impl Worker {
             sink.analyze(input.bytes, &options);
         });
         if let Err(error) = blocking.await {
-            tracing::error!(%error, "an analysis failed");
+            tracing::error!(%error, "an analysis panicked");
+            // Without a word its answer would just end, as if it were whole.
+            drop(last_word.send(Err(errors::internal())).await);
         }
     }
 

@@ -22,6 +22,8 @@ const EXTENTS_AHEAD: usize = 1;
 #[derive(Debug)]
 pub struct ExtentReader {
     current: Bytes,
+    /// Extents that are still to come.
+    n_left: usize,
     fetched: mpsc::Receiver<Result<Bytes, SourceError>>,
     runtime: Handle,
     cancel: CancellationToken,
@@ -38,6 +40,7 @@ impl ExtentReader {
     ) -> Self {
         let (sender, fetched) = mpsc::channel(EXTENTS_AHEAD);
         let cancelled = cancel.clone();
+        let n_left = extents.len();
         tasks.spawn(async move {
             tokio::select! {
                 biased;
@@ -47,6 +50,7 @@ impl ExtentReader {
         });
         Self {
             current: Bytes::new(),
+            n_left,
             fetched,
             runtime: Handle::current(),
             cancel,
@@ -54,13 +58,20 @@ impl ExtentReader {
     }
 
     fn next_extent(&mut self) -> Result<Option<Bytes>, SourceError> {
-        self.runtime.block_on(async {
+        if self.n_left == 0 {
+            return Ok(None);
+        }
+        self.n_left -= 1;
+        let extent = self.runtime.block_on(async {
             tokio::select! {
                 biased;
                 () = self.cancel.cancelled() => Err(SourceError::Cancelled),
-                extent = self.fetched.recv() => extent.transpose(),
+                // A fetch that died must not look like the capture's end.
+                extent = self.fetched.recv() => extent
+                    .unwrap_or_else(|| Err(SourceError::Unavailable("the fetch ended early".into()))),
             }
-        })
+        })?;
+        Ok(Some(extent))
     }
 }
 

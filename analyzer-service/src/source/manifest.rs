@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
+use tokio::task::spawn_blocking;
 use weir_shared::{
     limits::MANIFEST_BYTES_MAX,
     proto::analyzer::v1::StoredCapture,
@@ -38,14 +39,20 @@ pub async fn load(
         return Err(SourceError::OutsideObject(object.clone()));
     }
     let body: Bytes = store.get(object, 0..bytes).await.map_err(failed)?;
-    // Not one of the capture's bytes can be trusted then.
-    let corrupt = || SourceError::Corrupt {
-        object: object.clone(),
-        capture_offset: 0,
-        capture_end: u64::MAX,
-    };
-    if Sha256::digest(&body).as_slice() != manifest.sha256 {
-        return Err(corrupt());
+    // Up to 300 MiB: too long for a thread that serves other calls.
+    let sha256 = manifest.sha256;
+    let decoded = spawn_blocking(move || {
+        let intact = Sha256::digest(&body).as_slice() == sha256;
+        intact.then(|| StoredCapture::decode(body).ok()).flatten()
+    });
+    match decoded.await {
+        Ok(Some(stored)) => Ok(stored),
+        // Not one of the capture's bytes can be trusted.
+        Ok(None) => Err(SourceError::Corrupt {
+            object: object.clone(),
+            capture_offset: 0,
+            capture_end: u64::MAX,
+        }),
+        Err(error) => Err(SourceError::Unavailable(Box::new(error))),
     }
-    StoredCapture::decode(body).map_err(|_| corrupt())
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 
 pub use key::{InvalidKey, ObjectKey};
-pub use object::ObjectSegments;
+pub use object::{ObjectSegments, create_synced};
 
 /// Immutable objects under keys.
 ///

@@ -25,7 +25,7 @@ impl ObjectSegments {
     /// # Errors
     /// When the directory can't be created or opened.
     pub fn directory(directory: &Path) -> Result<Self, OpenError> {
-        std::fs::create_dir_all(directory).map_err(OpenError::Create)?;
+        create_synced(directory).map_err(OpenError::Create)?;
         let backend = LocalFileSystem::new_with_prefix(directory)
             .map_err(OpenError::Open)?
             .with_fsync(true);
@@ -33,6 +33,27 @@ impl ObjectSegments {
             backend: Arc::new(backend),
         })
     }
+}
+
+/// Creates the directory and the parents that are not there, and syncs the
+/// entry of each: else a power loss could take all that was acknowledged below.
+///
+/// # Errors
+/// When one can't be created or synced.
+pub fn create_synced(directory: &Path) -> std::io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let parent = match directory.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    create_synced(parent)?;
+    match std::fs::create_dir(directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
+        _created_by_us_or_another => {}
+    }
+    std::fs::File::open(parent)?.sync_all()
 }
 
 fn path(key: &ObjectKey) -> object_store::path::Path {
