@@ -68,8 +68,9 @@ impl SqliteCatalog {
     /// # Errors
     /// [`OpenError`] says what is wrong with the URL, the file or its schema.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        // sqlx takes any other URL for the name of a file.
-        if !url.starts_with("sqlite://") {
+        // sqlx takes any other URL for the name of a file. Parameters could
+        // make it one in memory.
+        if !url.starts_with("sqlite:///") || url.contains('?') {
             return Err(OpenError::Scheme);
         }
         let options = SqliteConnectOptions::from_str(url)
@@ -84,7 +85,7 @@ impl SqliteCatalog {
         if let Some(directory) = directory.filter(|d| *d != Path::new("")) {
             std::fs::create_dir_all(directory).map_err(OpenError::Directory)?;
         }
-        let writer = SqlitePoolOptions::new()
+        let writer = pool()
             .max_connections(1)
             .max_lifetime(None)
             .idle_timeout(None)
@@ -92,7 +93,7 @@ impl SqliteCatalog {
             .await
             .map_err(OpenError::Open)?;
         MIGRATIONS.run(&writer).await.map_err(OpenError::Migrate)?;
-        let readers = SqlitePoolOptions::new()
+        let readers = pool()
             .max_connections(READERS)
             .max_lifetime(None)
             .connect_with(options.read_only(true))
@@ -104,6 +105,15 @@ impl SqliteCatalog {
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>, CatalogError> {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
+}
+
+/// SQLite ends a transaction by itself when the disk is full or fails. sqlx
+/// doesn't notice, and would begin nothing but nested ones on that connection
+/// from then on: it is replaced by a new one.
+fn pool() -> SqlitePoolOptions {
+    SqlitePoolOptions::new().before_acquire(|connection, _| {
+        Box::pin(async move { Ok(!sqlx::Connection::is_in_transaction(connection)) })
+    })
 }
 
 #[async_trait]

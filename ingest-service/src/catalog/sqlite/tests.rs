@@ -71,8 +71,55 @@ async fn what_is_no_catalog_is_not_opened() {
         SqliteCatalog::open(&url).await,
         Err(OpenError::Open(_) | OpenError::Migrate(_))
     ));
-    assert!(matches!(
-        SqliteCatalog::open("postgres://x/y").await,
-        Err(OpenError::Scheme)
-    ));
+}
+
+#[tokio::test]
+async fn a_url_of_no_file_is_refused_and_makes_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("catalog.db");
+    for url in [
+        "postgres://x/y",
+        "postgres:/x/y",
+        "catalog.db",
+        "sqlite://",
+        "sqlite://:memory:",
+        "sqlite::memory:",
+        "sqlite://catalog.db",
+        &format!("sqlite://{}?mode=memory", file.display()),
+        &format!("sqlite:{}", file.display()),
+    ] {
+        let opened = SqliteCatalog::open(url).await;
+        assert!(matches!(opened, Err(OpenError::Scheme)), "{url}");
+    }
+    assert_eq!(directory.path().read_dir().unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_and_leaves_the_writer_usable() {
+    let directory = tempfile::tempdir().unwrap();
+    let catalog = open(&directory).await;
+    let full = sqlx::query_scalar::<_, i64>("PRAGMA max_page_count = 1");
+    full.fetch_one(&catalog.writer).await.unwrap();
+    let at = Times {
+        now: Timestamp(1),
+        expires: Timestamp(2),
+    };
+    let large = |n: u32| Spec {
+        id: Some(format!("c{n}").parse().unwrap()),
+        file_name: "x".repeat(5000),
+        ..Spec::default()
+    };
+    let mut refused = None;
+    for n in 0..100 {
+        if let Err(error) = catalog.create(&large(n), at).await {
+            refused = Some(error);
+            break;
+        }
+    }
+    assert!(
+        matches!(refused, Some(CatalogError::Full(_))),
+        "{refused:?}"
+    );
+    // The limit was of the connection that failed.
+    catalog.create(&large(100), at).await.unwrap();
 }
