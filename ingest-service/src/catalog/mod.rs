@@ -160,7 +160,8 @@ pub struct SegmentCommit {
     /// Length of the object.
     pub bytes: u64,
     pub chunks: Vec<ChunkRecord>,
-    /// Of all chunks up to the last of these, when the call sent them in order.
+    /// Of all chunks up to the last of these, when the call sent them in order
+    /// and all before these lie in their slots. Unused when one of these does not.
     pub digest: Option<DigestOnTheWay>,
 }
 

@@ -100,7 +100,9 @@ impl Writer {
                 segment: id,
                 bytes: news.bytes.into(),
                 chunks: news.records,
-                digest: digest.filter(|_| intact),
+                // It is of what came: only while every chunk so far lies in
+                // its slot is it of what is stored as well.
+                digest: digest.filter(|_| intact && verdict.refused.is_none()),
             };
             self.commit(commit, &news.bodies, &mut verdict).await?;
         }

@@ -134,6 +134,16 @@ async fn a_digest_is_settled_by_a_read(catalog: &dyn Catalog) {
         (State::Sealed, sha(b"right"))
     );
 
+    // Of bytes that did not all get their slots: as good as not known.
+    let capture = create(catalog, "life-lost-slot", declared.clone()).await;
+    let mut lost = segment(capture.uid, &[(0, b"right"), (0, b"wrong")]);
+    lost.digest = Some(DigestOnTheWay {
+        chunks: 1,
+        sha256: Sha256::of(b"wrong"),
+    });
+    let (_, sealing) = slots_of(commit(catalog, lost).await);
+    assert_eq!(sealing.state, State::Sealing);
+
     // Not known: sealing, until a read says so.
     let capture = create(catalog, "life-read", declared.clone()).await;
     let (_, sealing) = slots_of(commit(catalog, segment(capture.uid, &[(0, b"right")])).await);

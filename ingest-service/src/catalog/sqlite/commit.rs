@@ -56,13 +56,27 @@ async fn apply_one(
             insert_chunks(db, segment, rows).await?;
         }
         capture.expires = rules.expires;
-        seal::seal_if_complete(db, &mut capture, segment.digest, rules.now).await?;
+        let digest = segment
+            .digest
+            .filter(|_| outcomes.iter().all(is_in_its_slot));
+        seal::seal_if_complete(db, &mut capture, digest, rules.now).await?;
         row::update(db, &capture).await?;
     }
     Ok(Committed::Slots {
         outcomes,
         capture: Box::new(capture),
     })
+}
+
+/// Whether the slot holds the bytes that were sent.
+fn is_in_its_slot(outcome: &SlotOutcome) -> bool {
+    match outcome {
+        SlotOutcome::Stored | SlotOutcome::Duplicate => true,
+        SlotOutcome::Conflict(_)
+        | SlotOutcome::OutOfRange { .. }
+        | SlotOutcome::WrongSize { .. }
+        | SlotOutcome::CaptureTooLarge { .. } => false,
+    }
 }
 
 /// False when the id is taken: it was condemned. A segment of which no chunk
