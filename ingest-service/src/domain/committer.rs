@@ -34,10 +34,14 @@ pub struct CommitSettings {
 
 impl Committer {
     /// Starts the task. It ends when all its handles are dropped and all jobs done.
+    ///
+    /// It is none of the tasks that a shutdown waits for: those that want a
+    /// commit are, until they have it, and a connection that never ends may
+    /// keep a handle for ever.
     #[must_use]
-    pub fn start(tasks: &TaskTracker, catalog: Arc<dyn Catalog>, settings: CommitSettings) -> Self {
+    pub fn start(catalog: Arc<dyn Catalog>, settings: CommitSettings) -> Self {
         let (jobs, mut queue) = mpsc::channel(GROUP_SEGMENTS_MAX);
-        tasks.spawn(async move {
+        TaskTracker::new().spawn(async move {
             let mut group = Vec::new();
             while queue.recv_many(&mut group, GROUP_SEGMENTS_MAX).await > 0 {
                 commit_group(&*catalog, std::mem::take(&mut group), settings).await;

@@ -6,12 +6,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weir_shared::store::SegmentStore;
 
 use super::{
-    capture::{Capture, DigestOnTheWay, Refusal, SealParams, SealStep, Spec, State},
+    capture::{Capture, State},
     chunk::{ChunkLimits, IncomingChunk},
     committer::{CommitSettings, Committer},
     digest::RunningDigest,
     error::Error,
-    id::{CaptureId, Uid},
+    id::CaptureId,
     live::{InUse, Live},
     range::Missing,
     sealer::Sealer,
@@ -20,10 +20,7 @@ use super::{
     turn::NextTurn,
     write::{Segment, Tally, Writer},
 };
-use crate::catalog::{Catalog, ListQuery, Times};
-
-/// Ranges in a refused seal: they travel in headers.
-const SEAL_MISSING_RANGES_MAX: usize = 64;
+use crate::catalog::{Catalog, ListQuery};
 
 /// Bounds and intervals of the service.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +58,7 @@ pub enum Put {
 }
 
 impl Ingest {
-    /// Starts the committing task on `tasks`.
+    /// Starts the committing task; all others go on `tasks`.
     #[must_use]
     pub fn start(
         catalog: Arc<dyn Catalog>,
@@ -74,7 +71,7 @@ impl Ingest {
             unsealed_ttl: settings.unsealed_ttl,
             capture_bytes_max: settings.capture_bytes_max,
         };
-        let committer = Committer::start(&tasks, Arc::clone(&catalog), commits);
+        let committer = Committer::start(Arc::clone(&catalog), commits);
         let writer = Writer {
             catalog: Arc::clone(&catalog),
             store: Arc::clone(&store),
@@ -92,39 +89,6 @@ impl Ingest {
             live: Arc::default(),
             sealer: Sealer::default(),
         })
-    }
-
-    /// Starts a capture or goes on with it.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] when what is set differs from what was declared.
-    pub async fn create(self: &Arc<Self>, spec: &Spec) -> Result<Capture, Error> {
-        if spec.declared.size_bytes > Some(self.settings.capture_bytes_max) {
-            return Err(Error::CaptureTooLarge {
-                bytes_max: self.settings.capture_bytes_max,
-            });
-        }
-        let now = Timestamp::now();
-        let times = Times {
-            now,
-            expires: self.expires_from(now),
-        };
-        let capture = self.catalog.create(spec, times).await?;
-        if capture.state == State::Sealing {
-            self.check_digest(&capture);
-        }
-        let unknown = capture.state == State::Sealed && capture.sha256.is_none();
-        match spec.declared.sha256 {
-            // Sealed before anybody asked for a digest: it is read now.
-            Some(wanted) if unknown => {
-                let capture = self.settled_digest(capture).await?;
-                if capture.sha256 != Some(wanted) {
-                    return Err(Refusal::ParamsDiffer { field: "sha256" }.into());
-                }
-                Ok(capture)
-            }
-            _ => Ok(capture),
-        }
     }
 
     /// Stores one chunk.
@@ -165,49 +129,6 @@ impl Ingest {
         })
     }
 
-    /// Seals, and waits for the check of a digest.
-    ///
-    /// Cancel safety: the check goes on when the call is dropped.
-    ///
-    /// # Errors
-    /// What stands against it; nothing has changed then.
-    pub async fn seal(
-        self: &Arc<Self>,
-        capture: &Capture,
-        params: &SealParams,
-        known: Option<DigestOnTheWay>,
-    ) -> Result<Capture, Error> {
-        let sealed = self
-            .catalog
-            .seal(capture.uid, params, known, Timestamp::now());
-        let (capture, step) = match sealed.await {
-            Ok(Some(sealed)) => sealed,
-            Ok(None) => return Err(Error::Deleted(capture.id.clone())),
-            Err(error) => return Err(self.with_missing(capture.uid, error.into()).await),
-        };
-        if step != SealStep::NeedsDigest {
-            return Ok(capture);
-        }
-        let capture = self.settled_digest(capture).await?;
-        match params.sha256 {
-            Some(wanted) if capture.sha256 != Some(wanted) => Err(Refusal::DigestDiffers.into()),
-            _ => Ok(capture),
-        }
-    }
-
-    async fn with_missing(&self, uid: Uid, error: Error) -> Error {
-        let Error::Refused(Refusal::Incomplete { count }) = error else {
-            return error;
-        };
-        let missing = self
-            .catalog
-            .missing(uid, Some(count), SEAL_MISSING_RANGES_MAX);
-        match missing.await {
-            Ok(missing) => Error::Missing(missing),
-            Err(error) => error.into(),
-        }
-    }
-
     /// # Errors
     /// [`Error::Unknown`]
     pub async fn get(&self, id: &CaptureId) -> Result<Capture, Error> {
@@ -231,18 +152,6 @@ impl Ingest {
     /// When the catalog is away.
     pub async fn list(&self, query: &ListQuery) -> Result<Vec<Capture>, Error> {
         Ok(self.catalog.list(query).await?)
-    }
-
-    /// Removes a capture and ends the calls that use it. False: there was none.
-    ///
-    /// # Errors
-    /// When the catalog is away.
-    pub async fn delete(&self, id: &CaptureId) -> Result<bool, Error> {
-        let deleted = self.catalog.delete(id, Timestamp::now()).await?;
-        if let Some(uid) = deleted {
-            self.live.deleted(uid);
-        }
-        Ok(deleted.is_some())
     }
 
     /// Begins to use a capture: the call ends when it is deleted.

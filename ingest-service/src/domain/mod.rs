@@ -1,6 +1,7 @@
 //! What the service does, without gRPC and without a database.
 
 pub mod capture;
+mod change;
 pub mod chunk;
 pub mod committer;
 pub mod crc;

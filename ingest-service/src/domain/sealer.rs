@@ -20,7 +20,7 @@ use super::{
 };
 
 type Outcome = Result<Capture, Error>;
-type Running = watch::Receiver<Option<Outcome>>;
+pub(super) type Running = watch::Receiver<Option<Outcome>>;
 
 /// The checks that run in this process.
 #[derive(Debug, Default)]
@@ -36,16 +36,14 @@ impl Sealer {
 }
 
 impl Ingest {
-    /// Waits for the digest of a whole capture: joins the check that runs, or
-    /// begins one.
+    /// Waits for the digest of a whole capture.
     ///
     /// Cancel safety: the check goes on.
     ///
     /// # Errors
     /// [`super::capture::Refusal::DigestDiffers`], or why it could not be read:
     /// the capture is receiving again.
-    pub(super) async fn settled_digest(self: &Arc<Self>, capture: Capture) -> Outcome {
-        let mut running = self.check_digest(&capture);
+    pub(super) async fn settled_digest(mut running: Running) -> Outcome {
         match running.wait_for(Option::is_some).await.as_deref() {
             Ok(Some(outcome)) => outcome.clone(),
             // The task was dropped without a word: only a panic does that.

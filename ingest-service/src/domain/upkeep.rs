@@ -31,11 +31,16 @@ pub struct SweepSettings {
 }
 
 impl Ingest {
-    /// Removes captures that expired, until shutdown.
+    /// Removes captures that expired, and goes on with checks that were cut,
+    /// until shutdown.
     pub async fn expire_captures(self: Arc<Self>) {
         while self.sleep(EXPIRY_INTERVAL).await {
             if let Err(error) = self.expire_once(Timestamp::now()).await {
                 tracing::warn!(%error, "expiry failed");
+            }
+            // What a check came to is not written while the catalog is away.
+            if let Err(error) = self.resume_checks().await {
+                tracing::warn!(%error, "checks of digests not resumed");
             }
         }
     }

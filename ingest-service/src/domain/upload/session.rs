@@ -93,7 +93,11 @@ impl Call {
                         return End::Refused(refused);
                     }
                 }
-                Some(UploadItem::Finish(params)) => return self.expect_end(items, params).await,
+                Some(UploadItem::Finish(params)) => {
+                    // It may be long until the stream ends.
+                    filling.close().await;
+                    return self.expect_end(filling, items, params).await;
+                }
                 Some(UploadItem::Open(_)) => {
                     return End::Refused(Error::Order("open comes once, and first"));
                 }
@@ -105,15 +109,28 @@ impl Call {
     }
 
     /// Nothing may come after finish.
-    async fn expect_end<S>(&self, items: &mut Pin<&mut S>, params: SealParams) -> End
+    async fn expect_end<S>(
+        &self,
+        filling: &mut Filling,
+        items: &mut Pin<&mut S>,
+        params: SealParams,
+    ) -> End
     where
         S: Stream<Item = UploadItem>,
     {
-        let next = tokio::select! {
-            biased;
-            () = self.ended.cancelled() => return End::Refused(Error::Ended),
-            () = self.used.deleted() => return End::Refused(self.deleted()),
-            next = items.next() => next,
+        let next = loop {
+            tokio::select! {
+                biased;
+                () = self.ended.cancelled() => return End::Refused(Error::Ended),
+                () = self.used.deleted() => return End::Refused(self.deleted()),
+                // No segment is open any more, so that only ends can come.
+                _ = filling.wake() => {
+                    if filling.has_failed() {
+                        return End::SegmentFailed;
+                    }
+                }
+                next = items.next() => break next,
+            }
         };
         match next {
             None => End::Finished(params),

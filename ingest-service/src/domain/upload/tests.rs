@@ -1,5 +1,6 @@
 //! Uploads as lists of items, and what is left of them.
 
+mod digests;
 mod running;
 
 use expect_test::{Expect, expect};

@@ -115,3 +115,62 @@ async fn a_condemned_segment_is_written_again() {
     assert_eq!(condemned.len(), 1);
     assert_ne!(stored[0].segment, condemned[0]);
 }
+
+#[tokio::test]
+async fn what_came_before_a_finish_is_durable_before_the_stream_ends() {
+    let rig = Rig::with(crate::domain::ingest::Settings {
+        commit_interval: Duration::from_secs(3600),
+        ..SETTINGS
+    })
+    .await;
+    let (items, upload) = begin(&rig);
+    items.send(open(ID, Declared::default())).await.unwrap();
+    items.send(chunk(0, "a")).await.unwrap();
+    items.send(finish(SealParams::default())).await.unwrap();
+    until_durable(&rig, 1).await;
+    drop(items);
+    assert_eq!(upload.await.unwrap().unwrap().capture.state, State::Sealed);
+}
+
+#[tokio::test]
+async fn a_failed_segment_ends_a_finished_upload_at_once() {
+    let rig = Rig::new().await;
+    let (items, upload) = begin(&rig);
+    items.send(open(ID, Declared::default())).await.unwrap();
+    rig.store.fail_after(0, true);
+    items.send(chunk(0, "a")).await.unwrap();
+    items.send(finish(SealParams::default())).await.unwrap();
+    let ended = upload.await.unwrap();
+    assert!(matches!(ended, Err(Error::StorageFull(_))), "{ended:?}");
+    drop(items);
+}
+
+#[tokio::test]
+async fn tasks_end_while_a_handle_of_the_service_is_kept() {
+    let rig = Rig::new().await;
+    told(&rig, vec![open(ID, declared(2)), chunk(0, "a")]).await;
+    rig.shutdown.cancel();
+    rig.ingest.tasks.close();
+    let ended = tokio::time::timeout(Duration::from_secs(60), rig.ingest.tasks.wait());
+    ended.await.expect("no task is left");
+}
+
+#[tokio::test]
+async fn a_deletion_is_told_though_its_call_is_dropped() {
+    for polls in 1.. {
+        let rig = Rig::new().await;
+        let done = upload(&rig, vec![open(ID, Declared::default())]).await;
+        let used = rig
+            .ingest
+            .use_capture(&done.unwrap().capture)
+            .await
+            .unwrap();
+        let id = ID.parse().unwrap();
+        let dropped = digests::drop_after(polls, rig.ingest.delete(&id)).await;
+        let told = tokio::time::timeout(Duration::from_secs(20), used.deleted());
+        told.await.expect("what was begun ends");
+        if !dropped {
+            break;
+        }
+    }
+}
