@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status, Streaming};
 use weir_shared::{
     limits::GRPC_MESSAGE_BYTES_MAX,
     proto::ingest::v1::{self as proto, ingest_service_server as server},
-    serve::{Lifecycle, ServeConfig, serve},
+    serve::{Lifecycle, ServeConfig, Served, serve},
 };
 
 use crate::pair::Service;
@@ -21,7 +21,12 @@ pub async fn start() -> Service {
         services.add_service(service);
         let lifecycle = Lifecycle::default();
         let config = ServeConfig::default();
-        serve(&config, listener, services, &[], &lifecycle, stop).await
+        let served = Served {
+            services,
+            names: &[],
+            oversized: &[],
+        };
+        serve(&config, listener, served, &lifecycle, stop).await
     })
     .await
 }

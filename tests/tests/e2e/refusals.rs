@@ -221,6 +221,8 @@ async fn a_message_above_the_transport_limit_is_refused_by_us() {
     let status = refused(&caller, messages).await;
     check_error(&status, Code::InvalidArgument, "CHUNK_SIZE");
     assert_eq!(caller.get("c").await.unwrap().chunks_durable, 1);
-    let put = caller.put("c", 1, vec![0; CHUNK_BYTES_MAX + 1]).await;
-    check_error(&put.unwrap_err(), Code::InvalidArgument, "CHUNK_SIZE");
+    for bytes in [CHUNK_BYTES_MAX + 1, 3 << 20, 5 << 20] {
+        let put = caller.put("c", 1, vec![0; bytes]).await;
+        check_error(&put.unwrap_err(), Code::InvalidArgument, "CHUNK_SIZE");
+    }
 }

@@ -70,6 +70,9 @@ async fn a_large_capture_must_not() {
     check_error(&status, Code::InvalidArgument, "INLINE_TOO_LARGE");
     let told = status::metadata(&status, "limit");
     assert_eq!(told, Some(limit.to_string()));
+    // Above the transport's own limit: the same.
+    let status = caller.analyze(inline(vec![0; 3 << 20])).await.unwrap_err();
+    check_error(&status, Code::InvalidArgument, "INLINE_TOO_LARGE");
     // As large as allowed: refused for what it is, not for its size.
     let zeros = caller.analyze(inline(vec![0; limit])).await;
     check_refused(zeros, Code::InvalidArgument, "NOT_A_CAPTURE");
