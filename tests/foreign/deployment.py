@@ -10,13 +10,11 @@ Jaeger's image is its program built from source.
 import json
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 
 import images
 import pair

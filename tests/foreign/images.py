@@ -10,7 +10,6 @@ import dataclasses
 import fnmatch
 import json
 import os
-import pathlib
 import shlex
 import subprocess
 import sys

@@ -5,7 +5,6 @@ that trace must come out, joined to the caller's span and to each other.
 """
 
 import json
-import os
 import pathlib
 import secrets
 import sys
