@@ -205,4 +205,5 @@ def main(compose_go, jaeger, cargo_target):
         subprocess.run(["ip", "netns", "del", NETWORK], stderr=subprocess.DEVNULL)
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -36,8 +36,8 @@ def wait_until(ready, what):
 
 
 @contextlib.contextmanager
-def running(command, log, env=None):
-    """A program that must still run when it is no longer needed, and end well on SIGTERM."""
+def running(command, log, env=None, drains=True):
+    """A program that must still run when it is no longer needed, and end well on SIGTERM if it drains."""
     with open(log, "wb") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
@@ -47,7 +47,7 @@ def running(command, log, env=None):
         if process.poll() is not None:
             raise ChildProcessError(f"{command[0]} ended by itself: {process.returncode}")
         process.terminate()
-        if process.wait(STOP_SECONDS) != 0:
+        if drains and process.wait(STOP_SECONDS) != 0:
             raise ChildProcessError(f"{command[0]} answered SIGTERM with {process.returncode}")
     except BaseException:
         sys.stderr.write(pathlib.Path(log).read_text(errors="replace")[-4000:])
@@ -102,7 +102,7 @@ def jaeger():
         except OSError:
             return False
 
-    with tempfile.NamedTemporaryFile() as log, running(command, log.name):
+    with tempfile.NamedTemporaryFile() as log, running(command, log.name, drains=False):
         wait_until(ready, "jaeger")
         yield f"http://127.0.0.1:{otlp}", url
 

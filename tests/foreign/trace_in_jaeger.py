@@ -93,4 +93,5 @@ def main():
         print(f"{span['service']:17} {span_kind:8} {name}")
 
 
-main()
+if __name__ == "__main__":
+    main()
