@@ -15,7 +15,7 @@ use crate::domain::{
         Capture, ChunkRecord, DigestOnTheWay, Refusal, SealParams, SealStep, SlotOutcome, Spec,
         State, StoredSlot,
     },
-    id::{CaptureId, ChunkIndex, SegmentId, Sha256, Uid},
+    id::{CaptureId, ChunkIndex, SegmentId, Uid},
     range::Missing,
     time::Timestamp,
 };
@@ -81,12 +81,13 @@ pub trait Catalog: Debug + Send + Sync + 'static {
     /// Takes the digest of the whole: see [`Capture::settle_digest`].
     ///
     /// # Errors
-    /// Refused when it is another one; a capture that was sealing is receiving again.
+    /// Refused when it is another one; a capture that was sealing is receiving
+    /// again, to be expired like any other.
     async fn settle_digest(
         &self,
         uid: Uid,
-        computed: Sha256,
-        now: Timestamp,
+        computed: DigestOnTheWay,
+        at: Times,
     ) -> Result<Option<Capture>, CatalogError>;
 
     /// A capture that was sealing is receiving again, to be expired like any other.
@@ -95,13 +96,14 @@ pub trait Catalog: Debug + Send + Sync + 'static {
     /// Captures whose digest is being checked, as after a restart.
     async fn sealing(&self) -> Result<Vec<Uid>, CatalogError>;
 
-    /// What is missing below `count`, or [`Capture::expected_chunks`], exactly.
+    /// A capture, and what it lacks below `count`, or [`Capture::expected_chunks`],
+    /// exactly. `None`: there is no such capture.
     async fn missing(
         &self,
         uid: Uid,
         count: Option<u32>,
         ranges_max: usize,
-    ) -> Result<Missing, CatalogError>;
+    ) -> Result<Option<(Capture, Missing)>, CatalogError>;
 
     /// Up to `limit` durable chunks in index order, from this index on.
     async fn chunks(
@@ -125,8 +127,13 @@ pub trait Catalog: Debug + Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<(), CatalogError>;
 
-    /// Condemned segments whose objects may still be there.
-    async fn condemned(&self, limit: u32) -> Result<Vec<SegmentId>, CatalogError>;
+    /// Condemned segments whose objects may still be there, in order, after
+    /// the one given.
+    async fn condemned(
+        &self,
+        after: Option<SegmentId>,
+        limit: u32,
+    ) -> Result<Vec<SegmentId>, CatalogError>;
 
     /// The objects of these condemned segments are gone. Their ids stay, and
     /// keep defeating late commits, until [`Catalog::forget_swept`].

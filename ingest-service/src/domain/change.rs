@@ -107,7 +107,8 @@ impl Ingest {
             .catalog
             .missing(uid, Some(count), SEAL_MISSING_RANGES_MAX);
         match missing.await {
-            Ok(missing) => Error::Missing(missing),
+            Ok(Some((_, missing))) => Error::Missing(missing),
+            Ok(None) => error,
             Err(error) => error.into(),
         }
     }

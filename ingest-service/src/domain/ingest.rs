@@ -136,16 +136,21 @@ impl Ingest {
         found.ok_or_else(|| Error::Unknown(id.clone()))
     }
 
-    /// What a capture still lacks.
+    /// A capture as it is now, and what it still lacks.
     ///
     /// # Errors
-    /// When the catalog is away.
-    pub async fn missing(&self, capture: &Capture, ranges_max: usize) -> Result<Missing, Error> {
+    /// [`Error::Deleted`], or when the catalog is away.
+    pub async fn missing(
+        &self,
+        capture: Capture,
+        ranges_max: usize,
+    ) -> Result<(Capture, Missing), Error> {
         match capture.state {
             State::Receiving => {}
-            State::Sealing | State::Sealed => return Ok(Missing::default()),
+            State::Sealing | State::Sealed => return Ok((capture, Missing::default())),
         }
-        Ok(self.catalog.missing(capture.uid, None, ranges_max).await?)
+        let now = self.catalog.missing(capture.uid, None, ranges_max).await?;
+        now.ok_or(Error::Deleted(capture.id))
     }
 
     /// # Errors

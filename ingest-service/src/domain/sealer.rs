@@ -11,13 +11,15 @@ use tokio::sync::watch;
 use weir_shared::limits::SEGMENT_BYTES_MAX;
 
 use super::{
-    capture::Capture,
+    capture::{Capture, DigestOnTheWay, Refusal, State},
     error::Error,
     extent::Extents,
     id::{Sha256, Uid},
     ingest::Ingest,
     time::Timestamp,
 };
+
+use crate::catalog::{CatalogError, Times};
 
 type Outcome = Result<Capture, Error>;
 pub(super) type Running = watch::Receiver<Option<Outcome>>;
@@ -41,7 +43,7 @@ impl Ingest {
     /// Cancel safety: the check goes on.
     ///
     /// # Errors
-    /// [`super::capture::Refusal::DigestDiffers`], or why it could not be read:
+    /// [`Refusal::DigestDiffers`], or why it could not be read:
     /// the capture is receiving again.
     pub(super) async fn settled_digest(mut running: Running) -> Outcome {
         match running.wait_for(Option::is_some).await.as_deref() {
@@ -64,8 +66,6 @@ impl Ingest {
         let (ingest, capture) = (Arc::clone(self), Arc::new(capture.clone()));
         self.tasks.spawn(async move {
             let outcome = ingest.read_and_settle(&capture).await;
-            // Later ones find the outcome in the catalog.
-            ingest.sealer.lock().remove(&capture.uid);
             told.send_replace(Some(outcome));
         });
         outcome
@@ -73,22 +73,42 @@ impl Ingest {
 
     async fn read_and_settle(&self, capture: &Arc<Capture>) -> Outcome {
         let read = self.read_digest(capture).await;
+        // Before the catalog says what came of it: who seals again after that
+        // must begin a check of its own, not join this one.
+        self.sealer.lock().remove(&capture.uid);
         let now = Timestamp::now();
+        let expires = self.expires_from(now);
         match read {
-            Ok(computed) => {
-                let settled = self.catalog.settle_digest(capture.uid, computed, now);
-                let settled = settled.await?;
-                settled.ok_or_else(|| Error::Deleted(capture.id.clone()))
-            }
+            Ok(sha256) => self.settle(capture, sha256, Times { now, expires }).await,
             // Shutting down: the state stays, and the next start goes on.
             Err(Error::Ended) => Err(Error::Ended),
             Err(error) => {
                 tracing::warn!(capture.id = %capture.id, %error, "digest not checked");
-                let expires = self.expires_from(now);
                 self.catalog.abandon_seal(capture.uid, expires).await?;
                 Err(error)
             }
         }
+    }
+
+    async fn settle(&self, capture: &Capture, sha256: Sha256, at: Times) -> Outcome {
+        let uid = capture.uid;
+        let computed = DigestOnTheWay {
+            chunks: capture.progress.chunks,
+            sha256,
+        };
+        let settled = match self.catalog.settle_digest(uid, computed, at).await {
+            // A faster check could not read it, or wanted another digest. This
+            // one has read what it wanted.
+            Err(CatalogError::Refused(Refusal::DigestDiffers))
+                if capture.sealing.sha256 == Some(sha256) =>
+            {
+                let known = Some(computed);
+                let sealed = self.catalog.seal(uid, &capture.sealing, known, at.now);
+                sealed.await?.map(|(capture, _)| capture)
+            }
+            settled => settled?,
+        };
+        settled.ok_or_else(|| Error::Deleted(capture.id.clone()))
     }
 
     async fn read_digest(&self, capture: &Arc<Capture>) -> Result<Sha256, Error> {
@@ -108,13 +128,19 @@ impl Ingest {
         Ok(Sha256(hasher.finalize().into()))
     }
 
-    /// Goes on with the checks that a restart cut.
+    /// Goes on with the checks that a restart cut, or whose outcome could not
+    /// be written.
     ///
     /// # Errors
     /// When the catalog is away.
     pub async fn resume_checks(self: &Arc<Self>) -> Result<(), Error> {
         for uid in self.catalog.sealing().await? {
-            if let Some(capture) = self.catalog.by_uid(uid).await? {
+            if self.sealer.lock().contains_key(&uid) {
+                continue;
+            }
+            if let Some(capture) = self.catalog.by_uid(uid).await?
+                && capture.state == State::Sealing
+            {
                 tracing::info!(capture.id = %capture.id, "goes on with the check of its digest");
                 self.check_digest(&capture);
             }
@@ -126,3 +152,6 @@ impl Ingest {
 #[derive(Debug, thiserror::Error)]
 #[error("the check of a digest was lost")]
 struct CheckLost;
+
+#[cfg(test)]
+mod tests;

@@ -38,6 +38,7 @@ pub(crate) struct FaultyStore {
 struct Faults {
     puts_before_failing: Option<usize>,
     disk_full: bool,
+    undeletable: Option<ObjectKey>,
 }
 
 impl FaultyStore {
@@ -46,7 +47,13 @@ impl FaultyStore {
         *self.faults.lock().unwrap() = Faults {
             puts_before_failing: Some(puts),
             disk_full,
+            ..Faults::default()
         };
+    }
+
+    /// This object can't be deleted, and each listing has a fault before all else.
+    pub(crate) fn keep(&self, key: &ObjectKey) {
+        self.faults.lock().unwrap().undeletable = Some(key.clone());
     }
 
     pub(crate) fn heal(&self) {
@@ -114,6 +121,9 @@ impl SegmentStore for FaultyStore {
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
+        if self.faults.lock().unwrap().undeletable.as_ref() == Some(key) {
+            return Err(StoreError::Unavailable("injected".into()));
+        }
         self.objects.lock().unwrap().remove(key);
         Ok(())
     }
@@ -121,7 +131,10 @@ impl SegmentStore for FaultyStore {
     fn list(&self, prefix: Option<&ObjectKey>) -> BoxStream<'_, Result<ObjectMeta, StoreError>> {
         let prefix = prefix.map_or(String::new(), |p| format!("{p}/"));
         let objects = self.objects.lock().unwrap();
-        let listed: Vec<_> = objects
+        let faults = self.faults.lock().unwrap();
+        let fault = faults.undeletable.as_ref();
+        let fault = fault.map(|_| Err(StoreError::Unavailable("injected".into())));
+        let listed = objects
             .iter()
             .filter(|(key, _)| key.as_ref().starts_with(&prefix))
             .map(|(key, (body, modified))| {
@@ -130,8 +143,8 @@ impl SegmentStore for FaultyStore {
                     bytes: body.len() as u64,
                     modified: *modified,
                 })
-            })
-            .collect();
+            });
+        let listed: Vec<_> = fault.into_iter().chain(listed).collect();
         futures::stream::iter(listed).boxed()
     }
 }

@@ -80,10 +80,11 @@ impl Ingest {
     }
 
     async fn sweep_once(&self, grace: Duration, now: Timestamp) -> Result<(), Error> {
-        self.condemn_orphans(now.minus(grace), now).await?;
-        self.delete_manifests(now.minus(grace)).await?;
+        let condemned = self.condemn_orphans(now.minus(grace), now).await;
+        self.delete_manifests(now.minus(grace)).await;
         self.delete_condemned().await?;
-        Ok(self.catalog.forget_swept(now.minus(DEAD_KEPT)).await?)
+        self.catalog.forget_swept(now.minus(DEAD_KEPT)).await?;
+        condemned
     }
 
     /// The object's id is condemned before the object goes: a commit that comes
@@ -92,7 +93,7 @@ impl Ingest {
         let mut batch = Vec::new();
         let mut old = pin!(self.objects_before(SegmentId::PREFIX, older_than));
         while let Some(key) = old.next().await {
-            batch.extend(SegmentId::of_object(&key?));
+            batch.extend(SegmentId::of_object(&key));
             if batch.len() >= BATCH as usize {
                 self.catalog.condemn_orphans(&batch, now).await?;
                 batch.clear();
@@ -103,42 +104,56 @@ impl Ingest {
 
     /// Each was written for one analysis, which read it at once and then
     /// deleted it if it could.
-    async fn delete_manifests(&self, older_than: Timestamp) -> Result<(), Error> {
+    async fn delete_manifests(&self, older_than: Timestamp) {
         let mut old = pin!(self.objects_before(MANIFEST_PREFIX, older_than));
         while let Some(key) = old.next().await {
-            self.store.delete(&key?).await.map_err(Error::of_write)?;
+            self.delete_object(&key).await;
         }
-        Ok(())
     }
 
-    fn objects_before(
-        &self,
-        prefix: &str,
-        time: Timestamp,
-    ) -> impl Stream<Item = Result<ObjectKey, Error>> {
+    /// False when it is still there: the next sweep tries again.
+    async fn delete_object(&self, key: &ObjectKey) -> bool {
+        match self.store.delete(key).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(%error, %key, "left to the next sweep");
+                false
+            }
+        }
+    }
+
+    /// What can't be listed is left to the next sweep.
+    fn objects_before(&self, prefix: &str, time: Timestamp) -> impl Stream<Item = ObjectKey> {
         let prefix: ObjectKey = prefix.parse().expect("our prefixes are keys");
         let objects = self.store.list(Some(&prefix));
         objects.filter_map(move |object| async move {
             match object {
-                Ok(object) if Timestamp::from(object.modified) < time => Some(Ok(object.key)),
+                Ok(object) if Timestamp::from(object.modified) < time => Some(object.key),
                 Ok(_) => None,
-                Err(error) => Some(Err(Error::of_write(error))),
+                Err(error) => {
+                    tracing::warn!(%error, "not listed");
+                    None
+                }
             }
         })
     }
 
     async fn delete_condemned(&self) -> Result<(), Error> {
+        let mut after = None;
         loop {
-            let condemned = self.catalog.condemned(BATCH).await?;
+            let condemned = self.catalog.condemned(after, BATCH).await?;
             if condemned.is_empty() || self.shutdown.is_cancelled() {
                 return Ok(());
             }
-            for segment in &condemned {
-                let key = segment.object_key();
-                self.store.delete(&key).await.map_err(Error::of_write)?;
+            after = condemned.last().copied();
+            let mut swept = Vec::with_capacity(condemned.len());
+            for segment in condemned {
+                if self.delete_object(&segment.object_key()).await {
+                    swept.push(segment);
+                }
             }
-            self.catalog.swept(&condemned).await?;
-            tracing::info!(segments = condemned.len(), "swept");
+            self.catalog.swept(&swept).await?;
+            tracing::info!(segments = swept.len(), "swept");
         }
     }
 }
@@ -188,6 +203,29 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(rig.store.keys(), [foreign]);
+    }
+
+    #[tokio::test]
+    async fn one_fault_of_the_store_does_not_keep_the_rest() {
+        for prefix in ["seg", MANIFEST_PREFIX] {
+            let rig = Rig::new().await;
+            let mut keys = Vec::new();
+            for _ in 0..3 {
+                let id = SegmentId::generate().object_key();
+                let key = id.as_ref().replacen("seg", prefix, 1);
+                keys.push(ObjectKey::try_from(key).unwrap());
+            }
+            for key in &keys {
+                rig.ingest.store.put(key, vec!["x".into()]).await.unwrap();
+            }
+            keys.sort();
+            rig.store.keep(&keys[0]);
+            rig.ingest.sweep_once(GRACE, later(2)).await.unwrap();
+            assert_eq!(rig.store.keys(), keys[..1], "{prefix}");
+            rig.store.heal();
+            rig.ingest.sweep_once(GRACE, later(2)).await.unwrap();
+            assert_eq!(rig.store.keys(), [], "{prefix}");
+        }
     }
 
     #[tokio::test]

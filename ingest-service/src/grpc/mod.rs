@@ -56,11 +56,11 @@ impl Service {
     /// A capture as answers tell it, with what it lacks.
     async fn told(
         &self,
-        capture: &Capture,
-    ) -> Result<Option<weir_shared::proto::ingest::v1::Capture>, Status> {
-        let missing = self.ingest.missing(capture, MISSING_RANGES_MAX);
-        let missing = missing.await.map_err(error::status)?;
-        Ok(Some(convert::capture_to_proto(capture, missing)))
+        capture: Capture,
+    ) -> Result<Option<weir_shared::proto::ingest::v1::Capture>, Error> {
+        let told = self.ingest.missing(capture, MISSING_RANGES_MAX);
+        let (capture, missing) = told.await?;
+        Ok(Some(convert::capture_to_proto(&capture, missing)))
     }
 }
 
@@ -93,7 +93,7 @@ impl IngestService for Service {
             .and_then(|spec| convert::spec(spec, self.ingest.settings.chunks))
             .map_err(error::status)?;
         let capture = self.ingest.create(&spec).await.map_err(error::status)?;
-        let capture = self.told(&capture).await?;
+        let capture = self.told(capture).await.map_err(error::status)?;
         Ok(Response::new(CreateCaptureResponse { capture }))
     }
 
@@ -103,7 +103,7 @@ impl IngestService for Service {
     ) -> Result<Response<UploadCaptureResponse>, Status> {
         let done = upload::upload(&self.ingest, request).await?;
         Ok(Response::new(UploadCaptureResponse {
-            capture: self.told(&done.capture).await?,
+            capture: self.told(done.capture).await.map_err(error::status)?,
             chunks_stored: done.stored,
             chunks_duplicate: done.duplicate,
         }))
@@ -153,7 +153,7 @@ impl IngestService for Service {
             }
         };
         let capture = sealed.await.map_err(error::status)?;
-        let capture = self.told(&capture).await?;
+        let capture = self.told(capture).await.map_err(error::status)?;
         Ok(Response::new(SealCaptureResponse { capture }))
     }
 
@@ -163,8 +163,15 @@ impl IngestService for Service {
     ) -> Result<Response<GetCaptureResponse>, Status> {
         let GetCaptureRequest { capture_id } = request.into_inner();
         let id = convert::capture_id(capture_id).map_err(error::status)?;
-        let capture = self.ingest.get(&id).await.map_err(error::status)?;
-        let capture = self.told(&capture).await?;
+        let told = match self.ingest.get(&id).await {
+            Ok(capture) => self.told(capture).await,
+            Err(error) => Err(error),
+        };
+        let capture = told.map_err(|error| match error {
+            // Between the two looks.
+            Error::Deleted(id) => error::status(Error::Unknown(id)),
+            error => error::status(error),
+        })?;
         Ok(Response::new(GetCaptureResponse { capture }))
     }
 

@@ -153,9 +153,20 @@ async fn a_digest_is_settled_by_a_read(catalog: &dyn Catalog) {
         .seal(capture.uid, &SealParams::default(), None, NOW)
         .await;
     assert_eq!(joined.unwrap().unwrap().1, SealStep::NeedsDigest);
-    let digest = Sha256::of(b"right");
+    let at = Times {
+        now: NOW,
+        expires: NOW.plus(KEPT * 2),
+    };
+    let read = |chunks: u32, data: &[u8]| DigestOnTheWay {
+        chunks,
+        sha256: Sha256::of(data),
+    };
+    // A read that began before the last chunk came says nothing.
+    let early = catalog.settle_digest(capture.uid, read(0, b""), at).await;
+    let highest = ChunkIndex(0);
+    assert_eq!(refused(early), Refusal::BeyondCount { count: 0, highest });
     let sealed = catalog
-        .settle_digest(capture.uid, digest, NOW)
+        .settle_digest(capture.uid, read(1, b"right"), at)
         .await
         .unwrap()
         .unwrap();
@@ -169,19 +180,17 @@ async fn a_digest_is_settled_by_a_read(catalog: &dyn Catalog) {
     let capture = create(catalog, "life-wrong", declared).await;
     commit(catalog, segment(capture.uid, &[(0, b"wrong")])).await;
     let wrong = catalog
-        .settle_digest(capture.uid, Sha256::of(b"wrong"), NOW)
+        .settle_digest(capture.uid, read(1, b"wrong"), at)
         .await;
     assert_eq!(refused(wrong), Refusal::DigestDiffers);
     let kept = catalog.by_uid(capture.uid).await.unwrap().unwrap();
     assert_eq!((kept.state, kept.progress.chunks), (State::Receiving, 1));
+    assert_eq!(kept.expires, at.expires);
     catalog
         .seal(capture.uid, &SealParams::default(), None, NOW)
         .await
         .unwrap();
-    catalog
-        .abandon_seal(capture.uid, NOW.plus(KEPT))
-        .await
-        .unwrap();
+    catalog.abandon_seal(capture.uid, at.expires).await.unwrap();
     assert_eq!(catalog.by_uid(capture.uid).await.unwrap(), Some(kept));
 }
 
@@ -241,11 +250,13 @@ async fn deleted_captures_leave_nothing(catalog: &dyn Catalog) {
     );
     assert!(
         catalog
-            .condemned(1000)
+            .condemned(None, 1000)
             .await
             .unwrap()
             .contains(&stored.segment)
     );
+    let missing = catalog.missing(capture.uid, None, 9).await.unwrap();
+    assert_eq!(missing, None);
     let late = segment(capture.uid, &[(1, b"b")]);
     assert_eq!(commit(catalog, late).await, Committed::CaptureGone);
     let next = create(catalog, "life-delete", Declared::default()).await;

@@ -41,7 +41,7 @@ async fn first_write_wins(catalog: &dyn Catalog) {
     // A segment without a winner holds nothing: its object may go.
     let loser = segment(capture.uid, &[(0, b"one")]);
     commit(catalog, loser.clone()).await;
-    let condemned = catalog.condemned(1000).await.unwrap();
+    let condemned = catalog.condemned(None, 1000).await.unwrap();
     assert!(condemned.contains(&loser.segment) && !condemned.contains(&second.segment));
 }
 
@@ -107,6 +107,8 @@ async fn missing_is_exact(catalog: &dyn Catalog) {
             commit(catalog, segment(capture.uid, &chunks)).await;
         }
         let missing = catalog.missing(capture.uid, None, 3).await.unwrap();
+        let (now, missing) = missing.unwrap();
+        assert_eq!(Some(now), catalog.by_uid(capture.uid).await.unwrap());
         let ranges: Vec<_> = missing
             .ranges
             .iter()
@@ -167,14 +169,14 @@ async fn a_condemned_segment_never_enters(catalog: &dyn Catalog) {
     let both = [late.segment, live.segment];
     catalog.condemn_orphans(&both, NOW).await.unwrap();
     catalog.condemn_orphans(&both, NOW).await.unwrap();
-    let condemned = catalog.condemned(1000).await.unwrap();
+    let condemned = catalog.condemned(None, 1000).await.unwrap();
     assert!(condemned.contains(&late.segment) && !condemned.contains(&live.segment));
     assert_eq!(commit(catalog, late.clone()).await, Committed::Condemned);
 
     catalog.swept(&[late.segment]).await.unwrap();
     assert!(
         !catalog
-            .condemned(1000)
+            .condemned(None, 1000)
             .await
             .unwrap()
             .contains(&late.segment)
@@ -184,7 +186,7 @@ async fn a_condemned_segment_never_enters(catalog: &dyn Catalog) {
     catalog.condemn_orphans(&[late.segment], NOW).await.unwrap();
     assert!(
         catalog
-            .condemned(1000)
+            .condemned(None, 1000)
             .await
             .unwrap()
             .contains(&late.segment)

@@ -20,12 +20,14 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
+use weir_shared::store::create_synced;
+
 use super::{
     Catalog, CatalogError, CommitRules, Committed, ListQuery, SegmentCommit, StoredChunk, Times,
 };
 use crate::domain::{
     capture::{Capture, DigestOnTheWay, SealParams, SealStep, Spec, StoredSlot},
-    id::{CaptureId, ChunkIndex, SegmentId, Sha256, Uid},
+    id::{CaptureId, ChunkIndex, SegmentId, Uid},
     range::Missing,
     time::Timestamp,
 };
@@ -83,7 +85,7 @@ impl SqliteCatalog {
             .busy_timeout(BUSY_TIMEOUT);
         let directory = options.get_filename().parent();
         if let Some(directory) = directory.filter(|d| *d != Path::new("")) {
-            std::fs::create_dir_all(directory).map_err(OpenError::Directory)?;
+            create_synced(directory).map_err(OpenError::Directory)?;
         }
         let writer = pool()
             .max_connections(1)
@@ -183,11 +185,11 @@ impl Catalog for SqliteCatalog {
     async fn settle_digest(
         &self,
         uid: Uid,
-        computed: Sha256,
-        now: Timestamp,
+        computed: DigestOnTheWay,
+        at: Times,
     ) -> Result<Option<Capture>, CatalogError> {
         let mut tx = self.begin().await?;
-        let settled = seal::settle_digest(&mut tx, uid, computed, now).await?;
+        let settled = seal::settle_digest(&mut tx, uid, computed, at).await?;
         tx.commit().await?;
         settled.map_err(CatalogError::Refused)
     }
@@ -207,7 +209,7 @@ impl Catalog for SqliteCatalog {
         uid: Uid,
         count: Option<u32>,
         ranges_max: usize,
-    ) -> Result<Missing, CatalogError> {
+    ) -> Result<Option<(Capture, Missing)>, CatalogError> {
         let mut tx = self.readers.begin().await?;
         read::missing(&mut tx, uid, count, ranges_max).await
     }
@@ -245,8 +247,12 @@ impl Catalog for SqliteCatalog {
         Ok(tx.commit().await?)
     }
 
-    async fn condemned(&self, limit: u32) -> Result<Vec<SegmentId>, CatalogError> {
-        segments::condemned(&mut *self.readers.acquire().await?, limit).await
+    async fn condemned(
+        &self,
+        after: Option<SegmentId>,
+        limit: u32,
+    ) -> Result<Vec<SegmentId>, CatalogError> {
+        segments::condemned(&mut *self.readers.acquire().await?, after, limit).await
     }
 
     async fn swept(&self, segments: &[SegmentId]) -> Result<(), CatalogError> {

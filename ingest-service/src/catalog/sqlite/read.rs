@@ -81,9 +81,9 @@ pub(super) async fn missing(
     uid: Uid,
     count: Option<u32>,
     ranges_max: usize,
-) -> Result<Missing, CatalogError> {
+) -> Result<Option<(Capture, Missing)>, CatalogError> {
     let Some(capture) = row::by_uid(db, uid).await? else {
-        return Ok(Missing::default());
+        return Ok(None);
     };
     let expected = count.unwrap_or_else(|| capture.expected_chunks());
     let mut missing = Missing {
@@ -91,7 +91,7 @@ pub(super) async fn missing(
         ..Missing::default()
     };
     if missing.chunks == 0 {
-        return Ok(missing);
+        return Ok(Some((capture, missing)));
     }
     let mut add = |first: u32, end: u32| {
         let Some(last) = end.checked_sub(1) else {
@@ -113,7 +113,7 @@ pub(super) async fn missing(
         }
     }
     add(after_highest, expected);
-    Ok(missing)
+    Ok(Some((capture, missing)))
 }
 
 /// Pairs of a gap's first index and the durable index behind it.

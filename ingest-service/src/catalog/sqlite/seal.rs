@@ -3,11 +3,14 @@
 use futures::TryStreamExt as _;
 use sqlx::SqliteConnection;
 
-use super::{super::CatalogError, row};
+use super::{
+    super::{CatalogError, Times},
+    row,
+};
 use crate::domain::{
     capture::{Capture, DigestOnTheWay, Refusal, SealParams, SealStep, State},
     crc::CrcCombiner,
-    id::{Sha256, Uid},
+    id::Uid,
     time::Timestamp,
 };
 
@@ -50,15 +53,16 @@ pub(super) async fn seal_if_complete(
 pub(super) async fn settle_digest(
     db: &mut SqliteConnection,
     uid: Uid,
-    computed: Sha256,
-    now: Timestamp,
+    computed: DigestOnTheWay,
+    at: Times,
 ) -> Result<Result<Option<Capture>, Refusal>, CatalogError> {
     let Some(mut capture) = row::by_uid(db, uid).await? else {
         return Ok(Ok(None));
     };
     let settled = capture.settle_digest(computed);
-    if let Ok(step) = settled {
-        finish(db, &mut capture, step, now).await?;
+    match settled {
+        Ok(step) => finish(db, &mut capture, step, at.now).await?,
+        Err(_) => capture.expires = at.expires,
     }
     row::update(db, &capture).await?;
     Ok(settled.map(|_| Some(capture)))

@@ -29,9 +29,15 @@ pub(super) async fn condemn_orphans(
 
 pub(super) async fn condemned(
     db: &mut SqliteConnection,
+    after: Option<SegmentId>,
     limit: u32,
 ) -> Result<Vec<SegmentId>, CatalogError> {
-    let rows = sqlx::query("SELECT id FROM segments WHERE state = 2 LIMIT ?")
+    // The second term lets SQLite use the index of the dead ones. An empty
+    // blob is before all others.
+    let sql = "SELECT id FROM segments WHERE state = 2 AND state <> 1 AND id > ? \
+               ORDER BY id LIMIT ?";
+    let rows = sqlx::query(sql)
+        .bind(after.map_or(Vec::new(), |id| id.as_bytes().to_vec()))
         .bind(limit)
         .fetch_all(db)
         .await?;

@@ -47,13 +47,21 @@ impl Capture {
     ///
     /// # Errors
     /// [`Refusal::DigestDiffers`]: the capture is receiving again, its data kept.
-    pub fn settle_digest(&mut self, computed: Sha256) -> Result<SealStep, Refusal> {
+    /// [`Refusal::BeyondCount`]: more chunks have come since the read began.
+    pub fn settle_digest(&mut self, computed: DigestOnTheWay) -> Result<SealStep, Refusal> {
+        let DigestOnTheWay { chunks, sha256 } = computed;
+        if let Some(highest) = self.progress.highest
+            && highest.0 >= chunks
+        {
+            let count = chunks;
+            return Err(Refusal::BeyondCount { count, highest });
+        }
         match self.state {
-            // Another reader was faster, and found what this one would say.
+            // Another reader was faster, and did not find what was wanted.
             State::Receiving => Err(Refusal::DigestDiffers),
-            State::Sealing if self.sealing.sha256 == Some(computed) => {
+            State::Sealing if self.sealing.sha256 == Some(sha256) => {
                 let params = std::mem::take(&mut self.sealing);
-                self.become_sealed(&params, Some(computed));
+                self.become_sealed(&params, Some(sha256));
                 Ok(SealStep::Sealed)
             }
             State::Sealing => {
@@ -61,7 +69,7 @@ impl Capture {
                 Err(Refusal::DigestDiffers)
             }
             State::Sealed => {
-                self.sha256.get_or_insert(computed);
+                self.sha256.get_or_insert(sha256);
                 Ok(SealStep::Replayed)
             }
         }

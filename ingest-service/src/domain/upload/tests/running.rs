@@ -111,7 +111,7 @@ async fn a_condemned_segment_is_written_again() {
     assert_eq!(rig.store.keys().len(), 2);
     let uid = rig.ingest.get(&ID.parse().unwrap()).await.unwrap().uid;
     let stored = rig.catalog.chunks(uid, ChunkIndex(0), 9).await.unwrap();
-    let condemned = rig.catalog.condemned(9).await.unwrap();
+    let condemned = rig.catalog.condemned(None, 9).await.unwrap();
     assert_eq!(condemned.len(), 1);
     assert_ne!(stored[0].segment, condemned[0]);
 }
@@ -173,4 +173,14 @@ async fn a_deletion_is_told_though_its_call_is_dropped() {
             break;
         }
     }
+}
+
+#[tokio::test]
+async fn a_deleted_capture_lacks_nothing_but_is_gone() {
+    let rig = Rig::new().await;
+    let done = upload(&rig, vec![open(ID, declared(2)), chunk(0, "a")]).await;
+    let capture = done.unwrap().capture;
+    rig.ingest.delete(&capture.id).await.unwrap();
+    let told = rig.ingest.missing(capture, 9).await;
+    assert!(matches!(told, Err(Error::Deleted(_))), "{told:?}");
 }
