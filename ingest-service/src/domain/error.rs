@@ -61,6 +61,8 @@ pub enum Error {
     },
     #[error("an object of capture {0} is missing")]
     ObjectMissing(CaptureId),
+    #[error("too many large captures are being analyzed at once")]
+    Overloaded,
     /// The call is over; why, its scope knows.
     #[error("the call has ended")]
     Ended,

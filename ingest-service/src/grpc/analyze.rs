@@ -24,6 +24,7 @@ pub(crate) use client::connect;
 
 use super::{Service, convert, error::status};
 use relay::Relay;
+pub(super) use source::Namings;
 
 /// Events between the relaying task and the transport. Each may be a batch of
 /// records: more would only be memory.
@@ -50,6 +51,7 @@ pub(super) async fn analyze(
     let relay = Relay {
         ingest: Arc::clone(ingest),
         client: service.analyzer.clone(),
+        namings: Arc::clone(&service.namings),
         capture,
         used,
         options,

@@ -88,6 +88,9 @@ pub(super) fn status(error: Error) -> Status {
             tracing::error!(capture.id = %capture, "a stored object is missing");
             begin(Code::DataLoss, "STORED_OBJECT_MISSING", text).build()
         }
+        Error::Overloaded => begin(Code::Unavailable, "OVERLOADED", text)
+            .retry_after(RETRY_ANALYZER_AFTER)
+            .build(),
         // Where the caller went away or was too late, its scope says so first.
         Error::Ended => end_status(EndCause::Shutdown),
         Error::Internal(cause) => {

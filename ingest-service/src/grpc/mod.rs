@@ -25,13 +25,13 @@ use weir_shared::{
 };
 
 pub use analyze::AnalyzerClient;
+use analyze::Namings;
 pub(crate) use analyze::connect;
 
 use crate::domain::{
     capture::Capture,
     error::Error,
     ingest::{Ingest, Put},
-    range::Missing,
 };
 
 /// Ranges in an answer: 1,000 of at most 12 bytes.
@@ -42,11 +42,16 @@ const MISSING_RANGES_MAX: usize = 1_000;
 pub(crate) struct Service {
     ingest: Arc<Ingest>,
     analyzer: AnalyzerClient,
+    namings: Arc<Namings>,
 }
 
 impl Service {
     pub(crate) fn new(ingest: Arc<Ingest>, analyzer: AnalyzerClient) -> Self {
-        Self { ingest, analyzer }
+        Self {
+            ingest,
+            analyzer,
+            namings: Arc::default(),
+        }
     }
 
     fn tasks(&self) -> &TaskTracker {
@@ -180,13 +185,8 @@ impl IngestService for Service {
         request: Request<ListCapturesRequest>,
     ) -> Result<Response<ListCapturesResponse>, Status> {
         let page = page::PageRequest::parse(request.into_inner()).map_err(error::status)?;
-        let found = self.ingest.list(&page.query()).await;
-        let (captures, next_page_token) = page.answer(found.map_err(error::status)?);
-        let told = |c: &Capture| convert::capture_to_proto(c, Missing::default());
-        Ok(Response::new(ListCapturesResponse {
-            captures: captures.iter().map(told).collect(),
-            next_page_token,
-        }))
+        let page = page.fill(&self.ingest).await.map_err(error::status)?;
+        Ok(Response::new(page))
     }
 
     async fn delete_capture(

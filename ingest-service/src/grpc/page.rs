@@ -3,20 +3,24 @@
 
 use std::collections::BTreeMap;
 
-use weir_shared::proto::ingest::v1::ListCapturesRequest;
+use prost::Message as _;
+use weir_shared::proto::ingest::v1::{ListCapturesRequest, ListCapturesResponse};
 
-use super::convert::{invalid, labels, state};
+use super::convert::{self, invalid, labels, state};
 use crate::{
     catalog::ListQuery,
-    domain::{
-        capture::{Capture, State},
-        error::Error,
-        id::Uid,
-    },
+    domain::{capture::State, error::Error, id::Uid, ingest::Ingest, range::Missing},
 };
 
 const PAGE_SIZE_DEFAULT: u32 = 100;
 const PAGE_SIZE_MAX: u32 = 1_000;
+
+/// A message may have 4 MiB by default at every client; a capture has at most
+/// some 100 KiB beside its labels' framing.
+const PAGE_BYTES_MAX: usize = 1 << 20;
+
+/// Captures read at a time: of the largest some 3 MiB.
+const BATCH: u32 = 32;
 
 /// Bytes of a token: the last capture's uid and a digest of the filters.
 const TOKEN_BYTES: usize = 16 + FILTER_BYTES;
@@ -58,26 +62,48 @@ impl PageRequest {
         Ok(page)
     }
 
-    /// Asks for one more, to know whether there is a next page.
-    pub(super) fn query(&self) -> ListQuery {
-        ListQuery {
-            before: self.before,
-            labels: self.labels.clone(),
-            state: self.state,
-            limit: self.size + 1,
+    /// Looks the page up. Its bytes are bounded, and so is what is held of the
+    /// catalog meanwhile.
+    pub(super) async fn fill(&self, ingest: &Ingest) -> Result<ListCapturesResponse, Error> {
+        let (mut captures, mut bytes) = (Vec::new(), 0);
+        let mut last = self.before;
+        loop {
+            // One more than is wanted, to know whether there is a next page.
+            let limit = (self.size + 1).min(BATCH);
+            let found = ingest.list(&self.query(last, limit)).await?;
+            let is_last = found.len() < limit as usize;
+            for capture in &found {
+                let told = convert::capture_to_proto(capture, Missing::default());
+                let more = told.encoded_len();
+                let is_full = captures.len() >= self.size as usize
+                    || (!captures.is_empty() && bytes + more > PAGE_BYTES_MAX);
+                if let Some(last) = last.filter(|_| is_full) {
+                    let next_page_token = self.token_after(last);
+                    return Ok(ListCapturesResponse {
+                        captures,
+                        next_page_token,
+                    });
+                }
+                bytes += more;
+                last = Some(capture.uid);
+                captures.push(told);
+            }
+            if is_last {
+                return Ok(ListCapturesResponse {
+                    captures,
+                    next_page_token: String::new(),
+                });
+            }
         }
     }
 
-    /// The page, and the token of the next; empty after the last.
-    pub(super) fn answer(&self, mut found: Vec<Capture>) -> (Vec<Capture>, String) {
-        let size = self.size as usize;
-        let is_last = found.len() <= size;
-        found.truncate(size);
-        let token = match found.last() {
-            Some(last) if !is_last => self.token_after(last.uid),
-            _ => String::new(),
-        };
-        (found, token)
+    fn query(&self, before: Option<Uid>, limit: u32) -> ListQuery {
+        ListQuery {
+            before,
+            labels: self.labels.clone(),
+            state: self.state,
+            limit,
+        }
     }
 
     fn token_after(&self, uid: Uid) -> String {
@@ -103,7 +129,19 @@ impl PageRequest {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use tonic::Request;
+    use weir_shared::proto::ingest::v1::ingest_service_server::IngestService as _;
+
     use super::*;
+    use crate::{
+        domain::{
+            capture::Declared,
+            testing::{Rig, spec},
+        },
+        grpc::{Service, connect},
+    };
 
     fn request(page_size: i32, page_token: &str, label: &str) -> ListCapturesRequest {
         ListCapturesRequest {
@@ -138,12 +176,47 @@ mod tests {
         check(1, &format!("{token}ä"), "a", Err("page_token"));
     }
 
-    #[test]
-    fn a_token_continues_after_the_last_capture() {
-        let page = PageRequest::parse(request(1, "", "a")).unwrap();
-        let uid = Uid::generate();
-        let next = PageRequest::parse(request(1, &page.token_after(uid), "a")).unwrap();
-        assert_eq!(next.query().before, Some(uid));
-        assert_eq!(next.query().limit, 2);
+    /// Sizes of the pages that all these captures come in.
+    async fn pages(captures: usize, label_bytes: usize, page_size: i32) -> Vec<usize> {
+        let rig = Rig::new().await;
+        for n in 0..captures {
+            let mut spec = spec(&format!("c{n}"), Declared::default());
+            let label = |n: usize| (format!("l{n}"), "x".repeat(label_bytes));
+            spec.labels = (0..64).map(label).collect();
+            spec.labels.insert("site".to_owned(), "a".to_owned());
+            rig.ingest.create(&spec).await.unwrap();
+        }
+        let client = connect("http://127.0.0.1:1").unwrap();
+        let service = Service::new(Arc::clone(&rig.ingest), client);
+        let (mut sizes, mut ids, mut token) = (Vec::new(), Vec::new(), String::new());
+        loop {
+            let request = Request::new(request(page_size, &token, "a"));
+            let page = service.list_captures(request).await.unwrap().into_inner();
+            assert!(page.encoded_len() <= PAGE_BYTES_MAX + (1 << 10));
+            sizes.push(page.captures.len());
+            ids.extend(page.captures.into_iter().map(|c| c.capture_id));
+            token = page.next_page_token;
+            if token.is_empty() {
+                break;
+            }
+        }
+        let newest_first: Vec<_> = (0..captures).rev().map(|n| format!("c{n}")).collect();
+        assert_eq!(ids, newest_first);
+        sizes
+    }
+
+    #[tokio::test]
+    async fn pages_are_bounded_by_captures_and_by_bytes() {
+        for (captures, label_bytes, page_size, wanted) in [
+            (3, 1, 2, &[2, 1][..]),
+            (4, 1, 2, &[2, 2]),
+            (1, 1, 1, &[1]),
+            (0, 1, 0, &[0]),
+            (40, 1, 0, &[40]),
+            (20, 1024, 0, &[15, 5]),
+        ] {
+            let sizes = pages(captures, label_bytes, page_size).await;
+            assert_eq!(sizes, wanted, "{captures} of {label_bytes}");
+        }
     }
 }

@@ -23,6 +23,7 @@ use crate::domain::{capture::Capture, error::Error, ingest::Ingest, live::InUse}
 pub(super) struct Relay {
     pub(super) ingest: Arc<Ingest>,
     pub(super) client: AnalyzerClient,
+    pub(super) namings: Arc<source::Namings>,
     pub(super) capture: Arc<Capture>,
     pub(super) used: InUse,
     pub(super) options: Option<AnalysisOptions>,
@@ -41,7 +42,7 @@ impl Relay {
         let named = tokio::select! {
             biased;
             () = self.ended.cancelled() => return,
-            named = source::name(&self.ingest, &self.capture) => named,
+            named = source::name(&self.ingest, &self.namings, &self.capture) => named,
         };
         let named = match named {
             Ok(named) => named,

@@ -47,6 +47,12 @@ fn each_error_has_its_code_and_reason() {
         &expect!["OutOfRange INDEX_OUT_OF_RANGE: chunk 7 is beyond the last, 2 of 3"],
     );
     check(
+        Error::Overloaded,
+        &expect![
+            "Unavailable OVERLOADED: too many large captures are being analyzed at once, retry after 1s"
+        ],
+    );
+    check(
         Error::Order("open first"),
         &expect!["InvalidArgument UPLOAD_ORDER: open first"],
     );
