@@ -8,6 +8,7 @@ mod config;
 pub mod domain;
 mod grpc;
 mod run;
+mod unfinished;
 
 pub use config::Config;
 pub use grpc::AnalyzerClient;

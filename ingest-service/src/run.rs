@@ -1,11 +1,12 @@
 //! The program: opens what it stands on, starts its tasks, serves, and ends.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::{codec::CompressionEncoding, service::Routes};
+use url::Url;
 use weir_shared::{
     limits::GRPC_MESSAGE_BYTES_MAX,
     proto::ingest::v1::ingest_service_server::IngestServiceServer,
@@ -18,6 +19,7 @@ use crate::{
     config::Config,
     domain::ingest::Ingest,
     grpc::{self, AnalyzerClient, Service},
+    unfinished,
 };
 
 /// Name of the service, in health and reflection.
@@ -27,6 +29,8 @@ pub const SERVICE: &str = "weir.ingest.v1.IngestService";
 #[derive(Clone, Debug)]
 pub struct Deps {
     pub store: Arc<dyn SegmentStore>,
+    /// Where the store is, when it is a directory of this machine.
+    pub store_directory: Option<PathBuf>,
     pub catalog: Arc<dyn Catalog>,
     pub analyzer: AnalyzerClient,
 }
@@ -39,6 +43,8 @@ impl Deps {
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
         let url = config.store_url()?;
         let store = store::open(&url).with_context(|| format!("--store {url}"))?;
+        let parsed = Url::parse(&url).with_context(|| format!("--store {url}"))?;
+        let store_directory = parsed.to_file_path().ok();
         let url = config.catalog_url()?;
         let catalog = SqliteCatalog::open(&url)
             .await
@@ -47,6 +53,7 @@ impl Deps {
             .with_context(|| format!("--analyzer {}", config.analyzer))?;
         Ok(Self {
             store,
+            store_directory,
             catalog: Arc::new(catalog),
             analyzer,
         })
@@ -114,6 +121,15 @@ pub async fn run_with(
     let tasks = &lifecycle.tasks;
     tasks.spawn(Arc::clone(&ingest).expire_captures());
     tasks.spawn(Arc::clone(&ingest).sweep_orphans(config.sweep()));
+    if let Some(directory) = deps.store_directory {
+        let (settings, shutdown) = (config.sweep(), lifecycle.shutdown.clone());
+        tasks.spawn(unfinished::sweep(
+            directory,
+            settings,
+            tasks.clone(),
+            shutdown,
+        ));
+    }
 
     let service = IngestServiceServer::new(Service::new(ingest, deps.analyzer))
         .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
