@@ -116,8 +116,9 @@ pub trait Catalog: Debug + Send + Sync + 'static {
     /// Removes a capture and condemns its segments. `None`: there was none.
     async fn delete(&self, id: &CaptureId, now: Timestamp) -> Result<Option<Uid>, CatalogError>;
 
-    /// The same for up to `limit` receiving captures that expired before `now`.
-    async fn expire(&self, now: Timestamp, limit: u32) -> Result<Vec<Uid>, CatalogError>;
+    /// The same for one receiving capture that expired before `now`: one may
+    /// have so many chunks that two would keep commits waiting for too long.
+    async fn expire(&self, now: Timestamp) -> Result<Option<Uid>, CatalogError>;
 
     /// Condemns those of these segments that no commit has entered: a commit
     /// that comes later fails.

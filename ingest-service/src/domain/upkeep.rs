@@ -8,7 +8,7 @@ use weir_shared::store::ObjectKey;
 
 use super::{error::Error, id::SegmentId, ingest::Ingest, time::Timestamp};
 
-/// Captures or segments in one transaction of the upkeep, so that it never
+/// Segments in one transaction of the upkeep, so that it never
 /// keeps an upload's commit waiting for long.
 const BATCH: u32 = 200;
 
@@ -46,16 +46,15 @@ impl Ingest {
     }
 
     async fn expire_once(&self, now: Timestamp) -> Result<(), Error> {
-        loop {
-            let expired = self.catalog.expire(now, BATCH).await?;
-            if expired.is_empty() {
-                return Ok(());
-            }
-            tracing::info!(captures = expired.len(), "unsealed captures expired");
-            for uid in expired {
-                self.live.deleted(uid);
-            }
+        let mut captures = 0_u64;
+        while let Some(uid) = self.catalog.expire(now).await? {
+            self.live.deleted(uid);
+            captures += 1;
         }
+        if captures > 0 {
+            tracing::info!(captures, "unsealed captures expired");
+        }
+        Ok(())
     }
 
     /// Sweeps now and then, until shutdown.

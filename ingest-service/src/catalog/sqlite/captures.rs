@@ -79,20 +79,19 @@ pub(super) async fn delete(
 pub(super) async fn expire(
     db: &mut SqliteConnection,
     now: Timestamp,
-    limit: u32,
-) -> Result<Vec<Uid>, CatalogError> {
-    let found = sqlx::query("SELECT uid FROM captures WHERE state = 1 AND expires_us < ? LIMIT ?")
+) -> Result<Option<Uid>, CatalogError> {
+    // The second term lets SQLite use the index of the unsealed ones.
+    let sql = "SELECT uid FROM captures WHERE state = 1 AND state <> 2 AND expires_us < ? LIMIT 1";
+    let found = sqlx::query(sql)
         .bind(now.0)
-        .bind(limit)
-        .fetch_all(&mut *db)
+        .fetch_optional(&mut *db)
         .await?;
-    let mut expired = Vec::with_capacity(found.len());
-    for found in &found {
-        let uid = row::uid(found, "uid")?;
-        remove(db, uid, now).await?;
-        expired.push(uid);
-    }
-    Ok(expired)
+    let Some(found) = found else {
+        return Ok(None);
+    };
+    let uid = row::uid(&found, "uid")?;
+    remove(db, uid, now).await?;
+    Ok(Some(uid))
 }
 
 /// Chunk rows and labels go with the row they refer to.

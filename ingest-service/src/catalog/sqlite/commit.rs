@@ -120,7 +120,9 @@ async fn insert_chunks(
             .push_bind(chunk.offset);
     });
     query.push(" ON CONFLICT (uid, idx) DO NOTHING");
-    let done = query.build().execute(db).await?;
+    // One of 1,000 shapes: not to be cached.
+    let query = query.build().persistent(false);
+    let done = query.execute(db).await?;
     if done.rows_affected() != chunks.len() as u64 {
         return Err(CatalogError::Inconsistent(
             "a slot was taken under the lock",

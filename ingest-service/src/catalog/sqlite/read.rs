@@ -34,7 +34,7 @@ pub(super) async fn list(
     }
     sql.push(" ORDER BY c.uid DESC LIMIT ")
         .push_bind(query.limit);
-    let rows = sql.build().fetch_all(db).await?;
+    let rows = sql.build().persistent(false).fetch_all(db).await?;
     rows.iter().map(row::read).collect()
 }
 

@@ -23,7 +23,8 @@ pub(super) async fn condemn_orphans(
     // One that a commit or an earlier sweep has entered stays what it is; a
     // swept one whose object is there again (a put that came late) goes again.
     query.push(" ON CONFLICT (id) DO UPDATE SET state = 2 WHERE state = 3");
-    query.build().execute(db).await?;
+    // One of as many shapes as segments: not to be cached.
+    query.build().persistent(false).execute(db).await?;
     Ok(())
 }
 

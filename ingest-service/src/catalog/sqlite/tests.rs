@@ -123,3 +123,12 @@ async fn a_full_disk_is_told_and_leaves_the_writer_usable() {
     // The limit was of the connection that failed.
     catalog.create(&large(100), at).await.unwrap();
 }
+
+#[tokio::test]
+async fn several_may_open_a_new_catalog_at_once() {
+    for _ in 0..4 {
+        let directory = tempfile::tempdir().unwrap();
+        let opened = futures::future::join_all((0..4).map(|_| open(&directory))).await;
+        assert_eq!(opened.len(), 4);
+    }
+}

@@ -29,7 +29,8 @@ impl Capture {
     /// while the capture is receiving.
     ///
     /// # Errors
-    /// [`Refusal::ParamsDiffer`], or [`Refusal::BeyondCount`] for a late count.
+    /// [`Refusal::ParamsDiffer`], also when a chunk before the last would be
+    /// shorter than `chunk_bytes`; [`Refusal::BeyondCount`] for a late count.
     pub fn declare(&mut self, spec: &Spec, sizes: Option<SizeFacts>) -> Result<(), Refusal> {
         let differ = |field| Err(Refusal::ParamsDiffer { field });
         if !spec.file_name.is_empty() && spec.file_name != self.file_name {
@@ -78,6 +79,14 @@ impl Capture {
         {
             return Err(Refusal::BeyondCount { count, highest });
         }
+        if let (Some(count), Some(short)) = (
+            self.declared.chunk_count.or(new.chunk_count),
+            self.progress.short,
+        ) && short.0.checked_add(1) != Some(count)
+        {
+            let field = "chunk_count";
+            return Err(Refusal::ParamsDiffer { field });
+        }
         fill(
             "chunk_count",
             &mut self.declared.chunk_count,
@@ -116,5 +125,51 @@ fn compare<T: PartialEq>(
     match (declared, new) {
         (Some(declared), Some(new)) if declared != new => Err(Refusal::ParamsDiffer { field }),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{capture::Declared, id::Uid, time::Timestamp};
+
+    fn spec(chunk_count: Option<u32>, chunk_bytes: Option<u32>) -> Spec {
+        Spec {
+            declared: Declared {
+                chunk_count,
+                chunk_bytes,
+                ..Declared::default()
+            },
+            ..Spec::default()
+        }
+    }
+
+    /// Chunks 0 of 4 bytes and 1 of one byte, then more is declared.
+    #[track_caller]
+    fn check(was: Spec, new: &Spec, refused: Option<&'static str>) {
+        let short = was.declared.chunk_bytes.map(|_| ChunkIndex(1));
+        let mut capture = Capture::begin(Uid::generate(), was, Timestamp(1), Timestamp(2));
+        capture.progress.chunks = 2;
+        capture.progress.highest = Some(ChunkIndex(1));
+        capture.progress.short = short;
+        let sizes = SizeFacts {
+            largest: 4,
+            others: 1,
+            other: Some(ChunkIndex(1)),
+        };
+        let declared = capture.declare(new, Some(sizes));
+        let refused = refused.map(|field| Refusal::ParamsDiffer { field });
+        assert_eq!(declared.err(), refused, "{new:?}");
+    }
+
+    #[test]
+    fn only_the_last_chunk_is_short_whatever_is_declared_late() {
+        let field = Some("chunk_count");
+        check(spec(None, Some(4)), &spec(Some(2), None), None);
+        check(spec(None, Some(4)), &spec(Some(3), None), field);
+        check(spec(None, None), &spec(Some(2), Some(4)), None);
+        check(spec(None, None), &spec(Some(3), Some(4)), field);
+        check(spec(Some(2), None), &spec(None, Some(4)), None);
+        check(spec(Some(3), None), &spec(None, Some(4)), field);
     }
 }
