@@ -30,14 +30,32 @@ pub fn many_flows(flows: u32) -> Vec<u8> {
     file
 }
 
+/// Sessions of people and programs: HTTP, TLS, DNS, SSH, a lossy download; about
+/// 10 packets a flow.
+pub const SESSIONS: [&str; 5] = [
+    "http.pcap",
+    "tls.pcap",
+    "dns.pcap",
+    "ssh.pcap",
+    "tcp-loss-and-reordering.pcap",
+];
+
 /// The packets of the Ethernet recordings again and again, with other IPv4
 /// addresses and later times each round, until the file has at least `bytes`.
+/// Half of the flows are a port scan's, of two packets.
 ///
 /// Transport checksums stay those of the recording, as with offloading.
 #[must_use]
 pub fn varied(bytes: usize) -> Vec<u8> {
+    varied_of(bytes, |_| true)
+}
+
+/// The same of those recordings whose names are wanted.
+#[must_use]
+pub fn varied_of(bytes: usize, is_wanted: impl Fn(&str) -> bool) -> Vec<u8> {
     let frames: Vec<(u64, Vec<u8>)> = recordings::all()
         .iter()
+        .filter(|r| is_wanted(&r.name))
         .filter(|r| r.bytes.starts_with(&PCAP_HEADER[..4]) && r.bytes[20..24] == [1, 0, 0, 0])
         .flat_map(|r| records(&r.bytes))
         .collect();

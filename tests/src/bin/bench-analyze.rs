@@ -7,7 +7,13 @@
 //! addresses, 350 MB.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
-use std::{fs::File, io::Read, ops::ControlFlow, path::PathBuf, time::Duration};
+use std::{
+    fs::File,
+    io::Read,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use analyzer_service::{
     analysis::{Event, Options, Sink, analyze},
@@ -49,23 +55,27 @@ fn analyze_file(path: &str) -> Count {
 }
 
 fn main() {
-    let rounds = std::env::var("WEIR_BENCH_ROUNDS").map_or(5, |n| n.parse().unwrap());
+    if let Some(path) = std::env::args_os().nth(1) {
+        return compare("the file given", &PathBuf::from(path));
+    }
     let directory = tempfile::tempdir().unwrap();
-    let path = match std::env::args_os().nth(1) {
-        Some(path) => PathBuf::from(path),
-        None => {
-            let path = directory.path().join("varied.pcap");
-            std::fs::write(&path, synth::varied(FILE_BYTES)).unwrap();
-            path
-        }
-    };
+    let path = directory.path().join("varied.pcap");
+    let sessions = |name: &str| synth::SESSIONS.contains(&name);
+    std::fs::write(&path, synth::varied_of(FILE_BYTES, sessions)).unwrap();
+    compare("sessions: HTTP, TLS, DNS, SSH", &path);
+    std::fs::write(&path, synth::varied(FILE_BYTES)).unwrap();
+    compare("all recordings, half of the flows a port scan's", &path);
+}
+
+fn compare(what: &str, path: &Path) {
+    let rounds = std::env::var("WEIR_BENCH_ROUNDS").map_or(5, |n| n.parse().unwrap());
     let path = path.to_str().unwrap();
     // Into the page cache, for all alike.
     let bytes = std::io::copy(&mut File::open(path).unwrap(), &mut std::io::sink()).unwrap();
     let warm = analyze_file(path);
     let summary = warm.summary.unwrap();
     println!(
-        "{} MB, {} packets, {} flows, {} records, dropped {:?}, {rounds} rounds in turns",
+        "{what}: {} MB, {} packets, {} flows, {} records, dropped {:?}, {rounds} rounds in turns",
         bytes / 1_000_000,
         summary.packets,
         summary.flows,
