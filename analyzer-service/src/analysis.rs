@@ -194,6 +194,10 @@ impl<R: Read> Analysis<'_, R> {
     }
 
     fn poll(&mut self) -> Result<(), Halt> {
+        // First of all, however long the headers are.
+        if !self.info_sent {
+            self.info()?;
+        }
         self.polled_at = self.reader.next_offset();
         going(self.packets.hand_out(self.sink))?;
         self.packets.progress = Progress {

@@ -94,6 +94,9 @@ impl Stream {
             false => (segment.payload, i64::from(segment.missing)),
         };
         let seq = segment.seq.wrapping_add(u32::from(segment.flags.syn));
+        if self.begins_anew(seq, segment.flags.syn) {
+            self.release(budget);
+        }
         let next = self.place(seq, segment.flags.syn);
         let start = position(next, seq);
         let end = start + length(payload.len()) + missing;
@@ -136,6 +139,12 @@ impl Stream {
     pub(super) fn release(&mut self, budget: &mut Budget) {
         budget.give_back(self.held_bytes);
         *self = Self::default();
+    }
+
+    /// A new attempt, before any data, with another number: what is held belongs
+    /// to the one before.
+    fn begins_anew(&self, seq: u32, syn: bool) -> bool {
+        syn && !self.begun && self.next.is_some_and(|next| sequence(next) != seq)
     }
 
     /// Where the stream is, begun by this segment if by none before.

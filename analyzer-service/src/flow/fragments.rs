@@ -124,12 +124,9 @@ impl Fragments {
         }
         match self.datagrams.entry(key) {
             Entry::Occupied(mut entry) if time.since(entry.get().since) <= LIFETIME => {
-                let head = entry.get().head;
+                // Kept when complete, too: a fragment may come twice.
                 entry.get_mut().add(fragment);
-                if entry.get().is_complete() {
-                    entry.remove();
-                }
-                head
+                entry.get().head
             }
             _ => Head::None,
         }
@@ -167,15 +164,13 @@ impl Fragments {
         self.dropped
     }
 
+    /// Whether something was lost by it: a datagram that still lacks fragments.
     fn forget_oldest(&mut self) -> bool {
         let Some((key, at)) = self.arrivals.pop_front() else {
             return false;
         };
         match self.datagrams.entry(key) {
-            Entry::Occupied(entry) if entry.get().since == at => {
-                entry.remove();
-                true
-            }
+            Entry::Occupied(entry) if entry.get().since == at => !entry.remove().is_complete(),
             _ => false,
         }
     }

@@ -96,6 +96,21 @@ fn segments_in_order_pass_as_they_are() {
 }
 
 #[test]
+fn a_new_attempt_forgets_what_the_one_before_held() {
+    let again = Sent { at: 9_999, ..syn() };
+    check(
+        &[
+            syn(),
+            data(100, "old"),
+            again,
+            data(10_000, "abc"),
+            data(10_003, "d"),
+        ],
+        &["abc", "d"],
+    );
+}
+
+#[test]
 fn a_stream_joined_in_the_middle_begins_where_it_was_joined() {
     check(
         &[data(100, "abc"), data(50, "old"), data(103, "d")],

@@ -33,9 +33,7 @@ fn fragments_count_to_the_flow_of_the_first_one() {
             (1, part(16, true)),
             (2, part(16, true)),
         ],
-        &expect![[r#"
-            @4 #1 17 10.0.0.1:4000>10.0.0.2:4001 3/100/32 0/0/0 Some(CaptureEnd)
-            @4 #2 17 10.0.0.1:0>10.0.0.2:0 1/36/16 0/0/0 Some(CaptureEnd)"#]],
+        &expect!["@4 #1 17 10.0.0.1:4000>10.0.0.2:4001 4/136/48 0/0/0 Some(CaptureEnd)"],
     );
 }
 

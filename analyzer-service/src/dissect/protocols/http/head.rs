@@ -251,7 +251,10 @@ impl Response {
 
 impl Framing {
     fn of(headers: &[Header<'_>]) -> Self {
-        let codings = header(headers, "transfer-encoding");
+        // RFC 9110, 5.3: many lines are one list, whose last coding tells.
+        let is_codings = |h: &&Header<'_>| h.name.eq_ignore_ascii_case("transfer-encoding");
+        let codings = headers.iter().rfind(is_codings);
+        let codings = codings.map_or_else(String::new, |header| wire_text(header.value));
         let chunked = codings.rsplit(',').next().unwrap_or_default();
         let length = header(headers, "content-length");
         // RFC 9112, 6.3: the same value many times is one.

@@ -93,6 +93,26 @@ fn chunked_bodies_count_without_their_framing() {
 }
 
 #[test]
+fn codings_on_many_lines_are_one_list() {
+    let response = "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\
+                    Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n";
+    let parts = [
+        (CLIENT, GET),
+        (SERVER, response),
+        (CLIENT, GET),
+        (SERVER, OK_TWO),
+    ];
+    check(
+        &parts,
+        &expect![[r##"
+        #4 flow 1: http 1 GET /a HTTP/1.1 host="h" agent="" referrer="" sent=0 -> 200 "" server="" received=2 in 1ms
+        #6 flow 1: http 2 GET /a HTTP/1.1 host="h" agent="" referrer="" sent=0 -> 200 "" server="" received=2 in 1ms
+        end of flow 1: ["http"]
+    "##]],
+    );
+}
+
+#[test]
 fn some_responses_have_no_body() {
     let responses = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 304 Not Modified\r\n\
                      Content-Length: 9\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n";

@@ -12,6 +12,10 @@ const MESSAGE_HEADER_BYTES: usize = 4;
 /// Longest hello read. Those with post-quantum keys have some 2 KiB.
 const HELLO_BYTES_MAX: usize = 64 << 10;
 
+/// Records that one hello may be spread over. Whole records would need 4; each
+/// more is read again with every segment, so a hello in single bytes is refused.
+const RECORDS_PER_MESSAGE_MAX: usize = 64;
+
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
@@ -201,6 +205,7 @@ impl Records {
             });
         }
         let mut content = Vec::new();
+        let mut n_records = 1;
         let (mut at, mut left) = (0, self.left);
         loop {
             let wanted = bytes - content.len();
@@ -220,7 +225,9 @@ impl Records {
                 return Err(Unit::Need(at + bytes - content.len()));
             }
             let next = rest.get(at..).unwrap_or_default();
+            n_records += 1;
             match header(next) {
+                Some(_) if n_records > RECORDS_PER_MESSAGE_MAX => return Err(Unit::Nonsense),
                 Some((HANDSHAKE, more)) => {
                     at += HEADER_BYTES;
                     left = more;

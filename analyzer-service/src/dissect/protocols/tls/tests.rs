@@ -218,6 +218,15 @@ fn a_hello_may_span_segments_and_records() {
 }
 
 #[test]
+fn a_hello_in_more_records_than_any_needs_is_refused() {
+    let hello = client_hello_message("a.example");
+    let spread = |bytes: usize| hello.chunks(bytes).flat_map(|part| record(HANDSHAKE, part));
+    check(&[(CLIENT, spread(1).collect())], &expect![[r#"
+        end of flow 1: []
+    "#]]);
+}
+
+#[test]
 fn the_first_fatal_alert_is_named() {
     check(
         &[
