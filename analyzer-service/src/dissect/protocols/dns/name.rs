@@ -6,14 +6,19 @@ use crate::dissect::text;
 /// RFC 1035, 2.3.4: with the length bytes and the root's.
 const NAME_BYTES_MAX: usize = 255;
 
+/// Pointers followed for one name. A name of 255 bytes has at most 127 labels, and
+/// a writer needs no more than one pointer for each.
+const POINTERS_MAX: usize = 127;
+
 impl Wire<'_> {
     /// The name here, as text without the last dot; the root is `.`. A dot or
     /// backslash inside a label gets a backslash (RFC 1035, 5.1). None when it is
-    /// too long, cut, or its pointers do not lead strictly back, as they do
-    /// whenever a name is written once: so they also end.
+    /// too long, cut, or its pointers are too many or do not lead strictly back, as
+    /// they do whenever a name is written once.
     pub(super) fn name(&mut self) -> Option<String> {
         let mut name = String::new();
         let mut bytes = 1;
+        let mut pointers = 0;
         let mut end = None;
         // Labels are read from here; a pointer must lead before `start`.
         let mut label = self.clone();
@@ -33,7 +38,8 @@ impl Wire<'_> {
                     let low = usize::from(label.u8()?);
                     end.get_or_insert(label.at);
                     let to = (length & 0x3f) << 8 | low;
-                    if to >= start {
+                    pointers += 1;
+                    if to >= start || pointers > POINTERS_MAX {
                         return None;
                     }
                     start = to;

@@ -1,3 +1,4 @@
+mod bounds;
 mod data;
 mod multicast;
 mod streams;
