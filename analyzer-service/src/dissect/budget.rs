@@ -3,6 +3,10 @@
 /// Held by all flows of one analysis, reassembly and unfinished messages together.
 pub(super) const ANALYSIS_BYTES_MAX: usize = 64 << 20;
 
+/// Names of all DNS questions of one analysis that wait for an answer: some
+/// hundred thousand of usual length.
+pub(super) const WAITING_TEXT_BYTES_MAX: usize = 8 << 20;
+
 /// Bytes held in one analysis. Whoever holds gives back.
 #[derive(Debug, Default)]
 pub(super) struct Budget {

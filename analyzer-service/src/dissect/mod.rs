@@ -170,6 +170,9 @@ pub struct Output {
     pub malformed: Vec<Malformed>,
     /// Transactions given up because too many waited.
     pub dropped_transactions: u64,
+    /// Text of the transactions that wait, in the whole analysis. Whoever adds
+    /// takes off again.
+    pub(crate) waiting_text_bytes: usize,
     /// Stream bytes given up because too many were held.
     pub dropped_bytes: u64,
 }

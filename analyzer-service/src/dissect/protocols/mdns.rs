@@ -45,7 +45,9 @@ impl Dissector for Mdns {
             if message.flags.is_response() {
                 self.response(context, message, out);
             } else {
-                self.0.message(context, message, out);
+                for waiting in Waiting::all(context, &message) {
+                    self.0.wait(waiting, out);
+                }
             }
         }
         Taken {
@@ -74,9 +76,8 @@ impl Mdns {
     fn response(&mut self, context: &Context<'_>, mut message: Message, out: &mut Output) {
         let answers = std::mem::take(&mut message.answers);
         let mut announced = vec![true; answers.len()];
-        let asked = self.0.take(ANSWERED_MAX, |waiting| {
-            answers.iter().any(|answer| is_for(answer, waiting))
-        });
+        let wanted = |waiting: &Waiting| answers.iter().any(|answer| is_for(answer, waiting));
+        let asked = self.0.take(ANSWERED_MAX, wanted, out);
         for waiting in asked {
             let mut matching = Vec::new();
             for (answer, announced) in answers.iter().zip(&mut announced) {

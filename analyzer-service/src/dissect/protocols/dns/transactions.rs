@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::{Message, Question, codes};
 use crate::{
-    dissect::{Context, Origin, Output},
+    dissect::{Context, Origin, Output, budget::WAITING_TEXT_BYTES_MAX},
     record::{Body, DnsAnswer, DnsTransaction, Endpoint, Time},
 };
 
@@ -54,25 +54,30 @@ impl Transactions {
         if message.flags.is_response() {
             self.response(context, message, out);
         } else {
-            for waiting in Waiting::all(context, &message) {
+            // By RFC 9619 there is no other.
+            if let Some(waiting) = Waiting::all(context, &message).next() {
                 self.wait(waiting, out);
             }
         }
     }
 
     pub(in super::super) fn wait(&mut self, waiting: Waiting, out: &mut Output) {
-        if self.waiting.len() >= self.queries_max
+        out.waiting_text_bytes += waiting.question.name.len();
+        self.waiting.push_back(waiting);
+        while (self.waiting.len() > self.queries_max
+            || out.waiting_text_bytes > WAITING_TEXT_BYTES_MAX)
             && let Some(oldest) = self.waiting.pop_front()
         {
             out.dropped_transactions += 1;
+            oldest.no_longer_waits(out);
             oldest.emit_unanswered(self.transport, out);
         }
-        self.waiting.push_back(waiting);
     }
 
     /// Those asked before `time` will get no answer.
     pub(in super::super) fn expire(&mut self, time: Time, out: &mut Output) {
         while let Some(oldest) = self.waiting.pop_front_if(|first| first.origin.time < time) {
+            oldest.no_longer_waits(out);
             oldest.emit_unanswered(self.transport, out);
         }
     }
@@ -82,11 +87,13 @@ impl Transactions {
         &mut self,
         most: usize,
         wanted: impl Fn(&Waiting) -> bool,
+        out: &mut Output,
     ) -> Vec<Waiting> {
         let mut taken = Vec::new();
         self.waiting.retain(|waiting| {
             let take = taken.len() < most && wanted(waiting);
             if take {
+                waiting.no_longer_waits(out);
                 taken.push(waiting.clone());
             }
             !take
@@ -97,21 +104,16 @@ impl Transactions {
     /// All that wait go out unanswered.
     pub(in super::super) fn end(&mut self, out: &mut Output) {
         for waiting in self.waiting.drain(..) {
+            waiting.no_longer_waits(out);
             waiting.emit_unanswered(self.transport, out);
         }
     }
 
     /// The answers belong to the first question: by RFC 9619 there is no other.
     fn response(&mut self, context: &Context<'_>, mut message: Message, out: &mut Output) {
-        let questions = std::mem::take(&mut message.questions);
-        let mut answers = std::mem::take(&mut message.answers);
-        if questions.is_empty() {
-            return self.answer(context, &message, None, answers, out);
-        }
-        for question in questions {
-            let answers = std::mem::take(&mut answers);
-            self.answer(context, &message, Some(question), answers, out);
-        }
+        let question = std::mem::take(&mut message.questions).into_iter().next();
+        let answers = std::mem::take(&mut message.answers);
+        self.answer(context, &message, question, answers, out);
     }
 
     fn answer(
@@ -130,7 +132,10 @@ impl Transactions {
                 && (question.as_ref()).is_none_or(|question| waiting.question.matches(question))
         };
         let query = match self.waiting.iter().position(matches) {
-            Some(at) => self.waiting.remove(at),
+            Some(at) => self
+                .waiting
+                .remove(at)
+                .inspect(|query| query.no_longer_waits(out)),
             None => self.answered.iter().rfind(|query| matches(query)).cloned(),
         };
         let answers = answers.into_iter().map(|(_, answer)| answer).collect();
@@ -189,6 +194,11 @@ impl Waiting {
             ..Origin::of(context)
         };
         out.emit_at(&origin, Body::Dns(Box::new(record)));
+    }
+
+    fn no_longer_waits(&self, out: &mut Output) {
+        let bytes = self.question.name.len();
+        out.waiting_text_bytes = out.waiting_text_bytes.saturating_sub(bytes);
     }
 
     fn emit_unanswered(&self, transport: &'static str, out: &mut Output) {

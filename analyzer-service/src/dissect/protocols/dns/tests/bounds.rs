@@ -1,6 +1,9 @@
 //! What a hostile message may cost.
 
-use super::{Lab, RESPONSE, SERVER, message, record};
+use super::{
+    super::FLOW_QUERIES_MAX,
+    CLIENT, Lab, QUERY, RESPONSE, SERVER, message, record,
+};
 
 /// A response whose second answer has a name of so many pointers, each to the one
 /// before.
@@ -36,4 +39,40 @@ fn a_name_has_no_more_pointers_than_labels() {
         assert_eq!(lab.log.contains("malformed"), malformed, "{pointers}");
         assert_eq!(lab.log.contains("192.0.2.1"), !malformed, "{pointers}");
     }
+}
+
+#[test]
+fn only_the_first_question_of_a_unicast_query_waits() {
+    let mut lab = Lab::new();
+    let flow = lab.flow(4_000, 53);
+    let questions = [("a", 1), ("b", 1)];
+    lab.datagram(flow, CLIENT, &message(7, QUERY, &questions, &[]));
+    lab.datagram(flow, SERVER, &message(7, RESPONSE, &questions, &[]));
+    lab.end(flow);
+    let records: Vec<_> = lab.log.lines().filter(|l| l.contains("dns udp")).collect();
+    assert_eq!(
+        records,
+        ["#2 flow 1: dns udp 7 a IN A rd ra -> NOERROR in 1ms"]
+    );
+}
+
+#[test]
+fn names_that_wait_are_bounded_in_the_whole_analysis() {
+    let label = "x".repeat(62);
+    let name = [&label[..]; 4].join(".");
+    let query = message(7, QUERY, &[(&name, 1)], &[]);
+    let mut lab = Lab::new();
+    let flows: Vec<_> = (0..160).map(|port| lab.flow(4_000 + port, 53)).collect();
+    for flow in &flows {
+        for _ in 0..FLOW_QUERIES_MAX {
+            lab.datagram(*flow, CLIENT, &query);
+        }
+    }
+    let kept = (8 << 20) / name.len();
+    let dropped = flows.len() * FLOW_QUERIES_MAX - kept;
+    assert_eq!(lab.out.dropped_transactions, dropped as u64);
+    for flow in flows {
+        lab.end(flow);
+    }
+    assert_eq!(lab.out.waiting_text_bytes, 0);
 }
