@@ -136,20 +136,30 @@ fn nsec3_parameters(data: &mut Wire<'_>) -> Option<String> {
     Some(format!("{hash} {flags} {iterations} {salt}"))
 }
 
-/// RFC 4034, 4.1.2: the types of a bitmap, each with a space before it.
-fn types(data: &mut Wire<'_>) -> Option<String> {
-    let mut text = String::new();
+/// RFC 4034, 4.1.2.
+const BITMAP_BYTES_MAX: usize = 32;
+
+/// RFC 4034, 4.1.2: the types of a bitmap, each with a space before it. Of no more
+/// windows than the text has room for.
+pub(super) fn types(data: &mut Wire<'_>) -> Option<String> {
+    let mut types = String::new();
     while !data.is_empty() {
         let window = u16::from(data.u8()?) << 8;
-        for (at, byte) in (0u16..).zip(data.string()?) {
+        let bitmap = data.string()?;
+        if bitmap.len() > BITMAP_BYTES_MAX {
+            return None;
+        }
+        if types.len() > text::TEXT_BYTES_MAX {
+            continue;
+        }
+        for (at, byte) in (0u16..).zip(bitmap) {
             for bit in (0..8).filter(|bit| byte & 0x80 >> bit != 0) {
-                // At most 32 bytes by the RFC; more would leave the window.
                 let number = window.checked_add(at * 8 + bit)?;
-                write!(text, " {}", codes::record_type(number)).ok()?;
+                write!(types, " {}", codes::record_type(number)).ok()?;
             }
         }
     }
-    Some(text)
+    Some(types)
 }
 
 /// RFC 4648, 7, lower case, without padding.

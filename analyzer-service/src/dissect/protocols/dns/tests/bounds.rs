@@ -1,9 +1,10 @@
 //! What a hostile message may cost.
 
 use super::{
-    super::FLOW_QUERIES_MAX,
+    super::{FLOW_QUERIES_MAX, rdata, wire::Wire},
     CLIENT, Lab, QUERY, RESPONSE, SERVER, message, record,
 };
+use crate::dissect::text::TEXT_BYTES_MAX;
 
 /// A response whose second answer has a name of so many pointers, each to the one
 /// before.
@@ -75,4 +76,20 @@ fn names_that_wait_are_bounded_in_the_whole_analysis() {
         lab.end(flow);
     }
     assert_eq!(lab.out.waiting_text_bytes, 0);
+}
+
+#[test]
+fn a_type_bitmap_is_not_written_far_beyond_the_text_limit() {
+    let window = [&[0x10, 32][..], &[0xff; 32]].concat();
+    let bitmap = window.repeat(1_000);
+    let mut data = Wire::new(&bitmap);
+    let text = rdata::types(&mut data).unwrap();
+    assert!(data.is_empty());
+    assert!(text.len() < 5 * TEXT_BYTES_MAX, "{}", text.len());
+}
+
+#[test]
+fn a_type_bitmap_has_at_most_32_bytes() {
+    let bitmap = [&[0, 33][..], &[0xff; 33]].concat();
+    assert_eq!(rdata::types(&mut Wire::new(&bitmap)), None);
 }
