@@ -221,9 +221,12 @@ fn a_hello_may_span_segments_and_records() {
 fn a_hello_in_more_records_than_any_needs_is_refused() {
     let hello = client_hello_message("a.example");
     let spread = |bytes: usize| hello.chunks(bytes).flat_map(|part| record(HANDSHAKE, part));
-    check(&[(CLIENT, spread(1).collect())], &expect![[r#"
+    check(
+        &[(CLIENT, spread(1).collect())],
+        &expect![[r#"
         end of flow 1: []
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
