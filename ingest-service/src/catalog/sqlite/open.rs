@@ -2,6 +2,7 @@
 
 use std::{path::Path, str::FromStr as _, time::Duration};
 
+use backon::{ConstantBuilder, Retryable as _};
 use sqlx::{
     SqlitePool,
     migrate::Migrator,
@@ -14,6 +15,12 @@ use super::SqliteCatalog;
 /// How long a transaction waits for another process's: far above any commit,
 /// below what a caller waits for.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Between two tries to open a file that others are opening, which takes them
+/// milliseconds.
+const BUSY_RETRY: Duration = Duration::from_millis(20);
+/// As long as a transaction would wait.
+const BUSY_RETRIES_MAX: usize = 500;
 
 /// Connections that read. SQLite reads are short and from the page cache: more
 /// would only wait for the two or four cores of a small machine.
@@ -62,19 +69,39 @@ impl SqliteCatalog {
         let writer = pool()
             .max_connections(1)
             .max_lifetime(None)
-            .idle_timeout(None)
-            .connect_with(options.clone())
-            .await
-            .map_err(OpenError::Open)?;
+            .idle_timeout(None);
+        let writer = connect(&writer, &options).await?;
         migrate(&writer).await?;
-        let readers = pool()
-            .max_connections(READERS)
-            .max_lifetime(None)
-            .connect_with(options.read_only(true))
-            .await
-            .map_err(OpenError::Open)?;
+        let readers = pool().max_connections(READERS).max_lifetime(None);
+        let readers = connect(&readers, &options.read_only(true)).await?;
         Ok(Self { writer, readers })
     }
+}
+
+/// Connects, for as long as others are opening the file: SQLite does not wait
+/// by itself for the lock that turns a new file to WAL mode, it reports it busy.
+async fn connect(
+    pool: &SqlitePoolOptions,
+    options: &SqliteConnectOptions,
+) -> Result<SqlitePool, OpenError> {
+    let connected = (|| pool.clone().connect_with(options.clone()))
+        .retry(
+            ConstantBuilder::default()
+                .with_delay(BUSY_RETRY)
+                .with_max_times(BUSY_RETRIES_MAX),
+        )
+        .when(is_busy)
+        .await;
+    connected.map_err(OpenError::Open)
+}
+
+/// <https://sqlite.org/rescode.html#busy>; the upper bits say why it is busy.
+fn is_busy(error: &sqlx::Error) -> bool {
+    const PRIMARY: u32 = 0xff;
+    const SQLITE_BUSY: u32 = 5;
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.and_then(|code| code.parse().ok())
+        .is_some_and(|code: u32| code & PRIMARY == SQLITE_BUSY)
 }
 
 /// Under the write lock: another process may open the same new file now.

@@ -1,4 +1,6 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
+
+use tokio::runtime::Handle;
 
 use super::*;
 use crate::catalog::conformance;
@@ -124,11 +126,22 @@ async fn a_full_disk_is_told_and_leaves_the_writer_usable() {
     catalog.create(&large(100), at).await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn several_may_open_a_new_catalog_at_once() {
-    for _ in 0..4 {
-        let directory = tempfile::tempdir().unwrap();
-        let opened = futures::future::join_all((0..4).map(|_| open(&directory))).await;
-        assert_eq!(opened.len(), 4);
+    // One round alone meets the moment of conflict too rarely to show anything.
+    for round in 0..32 {
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        let opened = (0..4).map(|_| {
+            let directory = Arc::clone(&directory);
+            tokio::task::spawn_blocking(move || Handle::current().block_on(open(&directory)))
+        });
+        for opened in futures::future::join_all(opened).await {
+            let at = Times {
+                now: Timestamp(1),
+                expires: Timestamp(2),
+            };
+            let created = opened.unwrap().create(&Spec::default(), at).await;
+            assert!(created.is_ok(), "round {round}: {created:?}");
+        }
     }
 }
