@@ -8,7 +8,9 @@ use std::{
 
 use weir_shared::{limits::CHUNK_BYTES_MAX, serve::ServeConfig, store::directory_url};
 
-use crate::domain::{chunk::ChunkLimits, ingest::Settings, upkeep::SweepSettings};
+use crate::domain::{
+    chunk::ChunkLimits, ingest::Settings, upkeep::SweepSettings, upload::PaceLimits,
+};
 
 /// Of the embedded default, below the working directory.
 const DATA_DIRECTORY: &str = "weir-data";
@@ -25,6 +27,18 @@ const STAGING_BYTES_MIN: usize = 16 << 20;
 
 /// What is lost by a crash is sent again within this of time.
 const COMMIT_INTERVAL: Duration = Duration::from_secs(2);
+
+/// The transport's limit stands above this one: a smaller may be chosen.
+#[allow(clippy::cast_possible_truncation, reason = "2 MiB")]
+const CHUNK_BYTES: u32 = CHUNK_BYTES_MAX as u32;
+
+/// `weir upload -` ends its calls after 30 s by itself; a broken link of a
+/// client is noticed within 20 s. What is silent for longer is mute on purpose.
+const UPLOAD_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// No minimum: a live sensor has little to tell at night, and an upload that
+/// is held open costs no more than its place on its connection.
+const UPLOAD_RATE_MIN: u32 = 0;
 
 /// A capture of 100 GiB in chunks of 1 MiB is 102,400 chunks.
 const CHUNKS_MAX: u32 = 1_000_000;
@@ -62,12 +76,21 @@ pub struct Config {
     /// Bytes held between receipt and commit, of all calls.
     #[arg(long, env = "WEIR_STAGING_BYTES", default_value_t = STAGING_BYTES, value_parser = staging_bytes)]
     pub staging_bytes: usize,
+    /// Bytes in one chunk.
+    #[arg(long, env = "WEIR_CHUNK_BYTES_MAX", default_value_t = CHUNK_BYTES, value_parser = clap::value_parser!(u32).range(1..=CHUNK_BYTES.into()))]
+    pub chunk_bytes_max: u32,
     /// Chunks in one capture.
     #[arg(long, env = "WEIR_CHUNKS_MAX", default_value_t = CHUNKS_MAX, value_parser = clap::value_parser!(u32).range(1..=0x7fff_ffff))]
     pub chunks_max: u32,
     /// Bytes in one capture.
     #[arg(long, env = "WEIR_CAPTURE_BYTES_MAX", default_value_t = CAPTURE_BYTES_MAX, value_parser = clap::value_parser!(u64).range(1..=0x7fff_ffff_ffff_ffff))]
     pub capture_bytes_max: u64,
+    /// Longest time between two messages of an upload, seconds.
+    #[arg(long, env = "WEIR_UPLOAD_IDLE_TIMEOUT", default_value = "300", value_parser = seconds)]
+    pub upload_idle_timeout: Duration,
+    /// Slowest upload, bytes a second, over a minute and the time of one chunk; 0: any.
+    #[arg(long, env = "WEIR_UPLOAD_RATE_MIN", default_value_t = UPLOAD_RATE_MIN)]
+    pub upload_rate_min: u32,
     /// How long an unsealed capture is kept without progress, seconds.
     #[arg(long, env = "WEIR_UNSEALED_TTL", default_value = "604800", value_parser = seconds)]
     pub unsealed_ttl: Duration,
@@ -98,8 +121,11 @@ impl Config {
             analyzer: ANALYZER.to_owned(),
             commit_interval: COMMIT_INTERVAL,
             staging_bytes: STAGING_BYTES,
+            chunk_bytes_max: CHUNK_BYTES,
             chunks_max: CHUNKS_MAX,
             capture_bytes_max: CAPTURE_BYTES_MAX,
+            upload_idle_timeout: UPLOAD_IDLE_TIMEOUT,
+            upload_rate_min: UPLOAD_RATE_MIN,
             unsealed_ttl: UNSEALED_TTL,
             sweep_interval: SWEEP_INTERVAL,
             sweep_grace: SWEEP_GRACE,
@@ -133,13 +159,18 @@ impl Config {
     pub(crate) fn settings(&self) -> Settings {
         Settings {
             chunks: ChunkLimits {
-                chunk_bytes_max: u32::try_from(CHUNK_BYTES_MAX).unwrap_or(u32::MAX),
+                chunk_bytes_max: self.chunk_bytes_max,
                 chunks_max: self.chunks_max,
             },
             capture_bytes_max: self.capture_bytes_max,
             commit_interval: self.commit_interval,
             unsealed_ttl: self.unsealed_ttl,
             staging_bytes: self.staging_bytes,
+            pace: PaceLimits {
+                idle: self.upload_idle_timeout,
+                rate_min: self.upload_rate_min,
+            },
+            calls_per_connection_max: self.serve.streams_max,
         }
     }
 

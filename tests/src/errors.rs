@@ -46,6 +46,20 @@ pub fn check_unavailable(status: &Status, reason: &str) {
     assert!(delay > Duration::ZERO, "{delay:?}");
 }
 
+/// Checks for RESOURCE_EXHAUSTED, `QUOTA` and a `QuotaFailure` that names the limit.
+#[track_caller]
+pub fn check_quota(status: &Status, limit: &str) {
+    check_error(status, Code::ResourceExhausted, "QUOTA");
+    let details = status.get_error_details();
+    let named: Vec<_> = details
+        .quota_failure()
+        .into_iter()
+        .flat_map(|quota| &quota.violations)
+        .map(|violation| violation.subject.as_str())
+        .collect();
+    assert_eq!(named, [limit]);
+}
+
 /// The typed detail of an error.
 #[track_caller]
 #[must_use]

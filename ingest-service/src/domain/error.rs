@@ -50,6 +50,9 @@ pub enum Error {
     Range { bytes: u64 },
     #[error("a capture has at most {bytes_max} bytes")]
     CaptureTooLarge { bytes_max: u64 },
+    /// Which limit of the service's, and how.
+    #[error("the client is too slow: {1}")]
+    TooSlow(&'static str, String),
     #[error("no space left to store more")]
     StorageFull(#[source] Cause),
     #[error("storage is unavailable")]

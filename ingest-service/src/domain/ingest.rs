@@ -18,6 +18,7 @@ use super::{
     staging::Staging,
     time::Timestamp,
     turn::NextTurn,
+    upload::PaceLimits,
     write::{Segment, Tally, Writer},
 };
 use crate::catalog::{Catalog, ListQuery};
@@ -33,6 +34,9 @@ pub struct Settings {
     pub unsealed_ttl: Duration,
     /// Bytes between receipt and commit, of all calls.
     pub staging_bytes: usize,
+    pub pace: PaceLimits,
+    /// What the transport allows; only told here.
+    pub calls_per_connection_max: u32,
 }
 
 /// All that the operations share.

@@ -4,6 +4,7 @@ pub mod capture;
 mod change;
 pub mod chunk;
 pub mod committer;
+pub mod connection;
 pub mod crc;
 pub mod digest;
 pub mod error;

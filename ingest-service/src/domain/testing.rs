@@ -17,11 +17,12 @@ use weir_shared::store::{ObjectKey, ObjectMeta, SegmentStore, StoreError};
 use super::{
     capture::{Declared, Spec},
     chunk::{ChunkLimits, IncomingChunk},
+    connection::Connections,
     error::Error,
     id::{ChunkIndex, SegmentId},
     ingest::{Ingest, Settings},
     time::Timestamp,
-    upload::{UploadItem, Uploaded},
+    upload::{PaceLimits, UploadItem, Uploaded},
 };
 use crate::catalog::{Catalog, SqliteCatalog};
 
@@ -172,6 +173,11 @@ pub(crate) const SETTINGS: Settings = Settings {
     commit_interval: Duration::from_secs(2),
     unsealed_ttl: Duration::from_secs(3600),
     staging_bytes: 32 << 20,
+    calls_per_connection_max: 256,
+    pace: PaceLimits {
+        idle: Duration::from_secs(3600),
+        rate_min: 0,
+    },
 };
 
 impl Rig {
@@ -247,5 +253,8 @@ pub(crate) fn incoming(index: u32, data: impl Into<Bytes>) -> IncomingChunk {
 pub(crate) async fn upload(rig: &Rig, items: Vec<UploadItem>) -> Result<Uploaded, Error> {
     let ended = CancellationToken::new();
     let items = futures::stream::iter(items);
-    Arc::clone(&rig.ingest).upload(items, ended).await
+    let connection = Arc::new(Connections::default()).of(None);
+    Arc::clone(&rig.ingest)
+        .upload(items, connection, ended)
+        .await
 }

@@ -2,9 +2,12 @@
 //! what arrived whole is kept however the call ends.
 
 mod filling;
+mod pace;
 mod session;
 #[cfg(test)]
 mod tests;
+
+pub use pace::PaceLimits;
 
 use super::{
     capture::{Capture, SealParams, Spec},

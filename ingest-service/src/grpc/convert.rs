@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use weir_shared::{limits::CHUNK_BYTES_MAX, proto::ingest::v1 as proto};
+use weir_shared::proto::ingest::v1 as proto;
 
 use crate::domain::{
     capture::{Capture, Declared, SealParams, Spec, State},
@@ -58,8 +58,9 @@ pub(super) fn spec(spec: proto::CaptureSpec, limits: ChunkLimits) -> Result<Spec
     if file_name.len() > FILE_NAME_BYTES_MAX {
         return Err(invalid("file_name", "is longer than 4,096 bytes"));
     }
-    if chunk_bytes.is_some_and(|b| b == 0 || b as usize > CHUNK_BYTES_MAX) {
-        let why = format!("must be 1 to {CHUNK_BYTES_MAX}");
+    let chunk_bytes_max = limits.chunk_bytes_max;
+    if chunk_bytes.is_some_and(|b| b == 0 || b > chunk_bytes_max) {
+        let why = format!("must be 1 to {chunk_bytes_max}");
         return Err(invalid("chunk_bytes", why));
     }
     let declared = Declared {

@@ -65,6 +65,9 @@ pub(super) fn status(error: Error) -> Status {
         Error::CaptureTooLarge { .. } => begin(Code::ResourceExhausted, "QUOTA", text.clone())
             .quota("capture_bytes_max", &text)
             .build(),
+        Error::TooSlow(limit, _) => begin(Code::ResourceExhausted, "QUOTA", text.clone())
+            .quota(limit, &text)
+            .build(),
         Error::StorageFull(cause) => {
             tracing::error!(cause = &*cause as &dyn std::error::Error, "storage is full");
             begin(Code::ResourceExhausted, "STORAGE_FULL", text).build()

@@ -30,6 +30,7 @@ pub(crate) use analyze::connect;
 
 use crate::domain::{
     capture::Capture,
+    connection::Connections,
     error::Error,
     ingest::{Ingest, Put},
 };
@@ -43,6 +44,7 @@ pub(crate) struct Service {
     ingest: Arc<Ingest>,
     analyzer: AnalyzerClient,
     namings: Arc<Namings>,
+    connections: Arc<Connections>,
 }
 
 impl Service {
@@ -51,6 +53,7 @@ impl Service {
             ingest,
             analyzer,
             namings: Arc::default(),
+            connections: Arc::default(),
         }
     }
 
@@ -78,6 +81,7 @@ impl IngestService for Service {
         let GetServerInfoRequest {} = request.into_inner();
         let settings = &self.ingest.settings;
         let recommended = u32::try_from(CHUNK_BYTES_RECOMMENDED).unwrap_or(u32::MAX);
+        let recommended = recommended.min(settings.chunks.chunk_bytes_max);
         Ok(Response::new(GetServerInfoResponse {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             chunk_bytes_max: settings.chunks.chunk_bytes_max,
@@ -86,6 +90,10 @@ impl IngestService for Service {
             chunks_max: settings.chunks.chunks_max,
             commit_interval: Some(duration_to_proto(settings.commit_interval)),
             durability: Durability::Synced.into(),
+            staging_bytes: settings.staging_bytes as u64,
+            calls_per_connection_max: settings.calls_per_connection_max,
+            upload_idle_timeout: Some(duration_to_proto(settings.pace.idle)),
+            upload_rate_min: settings.pace.rate_min.into(),
         }))
     }
 
@@ -106,7 +114,7 @@ impl IngestService for Service {
         &self,
         request: Request<Streaming<UploadCaptureRequest>>,
     ) -> Result<Response<UploadCaptureResponse>, Status> {
-        let done = upload::upload(&self.ingest, request).await?;
+        let done = upload::upload(self, request).await?;
         Ok(Response::new(UploadCaptureResponse {
             capture: self.told(done.capture).await.map_err(error::status)?,
             chunks_stored: done.stored,

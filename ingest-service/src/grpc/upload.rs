@@ -10,25 +10,26 @@ use weir_shared::{
     proto::ingest::v1::{UploadCaptureRequest, upload_capture_request::Message},
 };
 
-use super::{convert, error::status};
+use super::{Service, convert, error::status};
 use crate::domain::{
     chunk::ChunkLimits,
     error::Error,
-    ingest::Ingest,
     upload::{UploadItem, Uploaded},
 };
 
 pub(super) async fn upload(
-    ingest: &Arc<Ingest>,
+    service: &Service,
     request: Request<Streaming<UploadCaptureRequest>>,
 ) -> Result<Uploaded, Status> {
+    let ingest = &service.ingest;
+    let connection = service.connections.of(request.remote_addr());
     let deadline = Deadline::of(request.extensions());
     let scope = CallScope::enter(&ingest.tasks, &ingest.shutdown, deadline);
     let broken = Arc::new(OnceLock::new());
     let messages = items(request.into_inner(), ingest.settings.chunks, &broken);
     // In a task of its own: a dropped handler drops the scope, which ends the
     // session, and that makes durable what came.
-    let session = Arc::clone(ingest).upload(messages, scope.token().clone());
+    let session = Arc::clone(ingest).upload(messages, connection, scope.token().clone());
     let session = ingest.tasks.spawn(session.in_current_span());
     let done = tokio::select! {
         biased;

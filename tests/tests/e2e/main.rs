@@ -13,6 +13,7 @@ mod damage;
 mod deadlines;
 mod digests;
 mod endings;
+mod limits;
 mod places;
 mod reading;
 mod refusals;

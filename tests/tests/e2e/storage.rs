@@ -1,10 +1,9 @@
 //! Storage that is full or away, and the bounds of a capture.
 
-use tonic::{Code, Status};
-use tonic_types::StatusExt as _;
+use tonic::Code;
 use weir_shared::proto::ingest::v1::{CaptureSpec, CaptureState};
 use weir_tests::{
-    errors::{check_error, check_refused, check_unavailable},
+    errors::{check_quota, check_refused, check_unavailable},
     gate::{Fault, Gate},
     messages::{chunk, finish, open, open_with, spec},
     pair::{Pair, Setup},
@@ -60,13 +59,7 @@ async fn a_store_that_is_away_is_said_to_be() {
     caller.analyze("c", Default::default()).await.unwrap();
 }
 
-#[track_caller]
-fn check_quota(status: &Status) {
-    check_error(status, Code::ResourceExhausted, "QUOTA");
-    let details = status.get_error_details();
-    let quota = details.quota_failure().expect("a QuotaFailure");
-    assert_eq!(quota.violations.len(), 1);
-}
+const LIMIT: &str = "capture_bytes_max";
 
 #[tokio::test]
 async fn a_capture_has_a_largest_size() {
@@ -80,11 +73,11 @@ async fn a_capture_has_a_largest_size() {
         size_bytes: Some(11),
         ..spec("declared")
     });
-    check_quota(&caller.upload(vec![declared]).await.unwrap_err());
+    check_quota(&caller.upload(vec![declared]).await.unwrap_err(), LIMIT);
     let large = vec![open("c"), chunk(0, "01234567"), chunk(1, "89abcdef")];
-    check_quota(&caller.upload(large).await.unwrap_err());
+    check_quota(&caller.upload(large).await.unwrap_err(), LIMIT);
     assert_eq!(caller.get("c").await.unwrap().bytes_durable, 8);
-    check_quota(&caller.put("c", 1, "89a").await.unwrap_err());
+    check_quota(&caller.put("c", 1, "89a").await.unwrap_err(), LIMIT);
     caller.put("c", 1, "89").await.unwrap();
 }
 

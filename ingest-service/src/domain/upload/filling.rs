@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::{
     capture::{Capture, DigestOnTheWay, SlotOutcome, State},
     chunk::{Chunk, IncomingChunk},
+    connection::Connection,
     digest::RunningDigest,
     error::Error,
     ingest::Ingest,
@@ -33,6 +34,7 @@ pub(super) struct Call {
     /// As it was when the call began.
     pub(super) capture: Capture,
     pub(super) used: InUse,
+    pub(super) connection: Arc<Connection>,
     /// Cancelled when the call is over.
     pub(super) ended: CancellationToken,
 }

@@ -1,19 +1,18 @@
 //! The session's loop: receive in order, then settle.
 
-use std::{
-    pin::{Pin, pin},
-    sync::Arc,
-};
+use std::{pin::pin, sync::Arc};
 
-use futures::{Stream, StreamExt as _};
+use futures::Stream;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     UploadItem, Uploaded,
     filling::{Call, Filled, Filling, Wake},
+    pace::Incoming,
 };
 use crate::domain::{
     capture::{Capture, DigestOnTheWay, SealParams, State},
+    connection::Connection,
     error::Error,
     ingest::Ingest,
 };
@@ -37,9 +36,11 @@ impl Ingest {
     pub async fn upload(
         self: Arc<Self>,
         items: impl Stream<Item = UploadItem> + Send,
+        connection: Arc<Connection>,
         ended: CancellationToken,
     ) -> Result<Uploaded, Error> {
-        let mut items = pin!(items);
+        let items = pin!(items);
+        let mut items = Incoming::new(items, Arc::clone(&connection), &self.settings);
         let first = tokio::select! {
             biased;
             () = ended.cancelled() => return Err(Error::Ended),
@@ -59,6 +60,7 @@ impl Ingest {
             ingest: self,
             capture,
             used,
+            connection,
             ended,
         });
         let mut filling = Filling::begin(Arc::clone(&call));
@@ -68,7 +70,7 @@ impl Ingest {
 }
 
 impl Call {
-    async fn receive<S>(&self, filling: &mut Filling, items: &mut Pin<&mut S>) -> End
+    async fn receive<S>(&self, filling: &mut Filling, items: &mut Incoming<'_, S>) -> End
     where
         S: Stream<Item = UploadItem>,
     {
@@ -81,7 +83,10 @@ impl Call {
                     match wake {
                         Wake::Done if filling.has_failed() => return End::SegmentFailed,
                         Wake::Done => {}
-                        Wake::Close => filling.close().await,
+                        Wake::Close => {
+                            let _held = self.connection.hold_back();
+                            filling.close().await;
+                        }
                     }
                     continue;
                 }
@@ -89,13 +94,16 @@ impl Call {
             };
             match item {
                 Some(UploadItem::Chunk(chunk)) => {
+                    let _held = self.connection.hold_back();
                     if let Err(refused) = filling.take(chunk).await {
                         return End::Refused(refused);
                     }
                 }
                 Some(UploadItem::Finish(params)) => {
                     // It may be long until the stream ends.
+                    let held = self.connection.hold_back();
                     filling.close().await;
+                    drop(held);
                     return self.expect_end(filling, items, params).await;
                 }
                 Some(UploadItem::Open(_)) => {
@@ -112,7 +120,7 @@ impl Call {
     async fn expect_end<S>(
         &self,
         filling: &mut Filling,
-        items: &mut Pin<&mut S>,
+        items: &mut Incoming<'_, S>,
         params: SealParams,
     ) -> End
     where

@@ -34,7 +34,7 @@ use chunks::{Chunks, Cut};
 /// Bytes of one round, kept in memory until they are durable: four segments.
 const ROUND_BYTES: usize = 32 << 20;
 
-/// Longest round that has something to show: below any deadline that a service
+/// Longest round: below any deadline that a service
 /// may set for a call, so that a slow capture may go on for days.
 const ROUND_TIME: Duration = Duration::from_secs(30);
 
@@ -169,6 +169,13 @@ impl Job<'_> {
         if self.sealed {
             return self.compare(round, chunks).await;
         }
+        // No call waits for a source that is silent: services end idle calls.
+        while round.chunks.is_empty() && round.finish.is_none() {
+            match chunks.next().await? {
+                Some(data) => _ = self.take(data, round)?,
+                None => round.finish = Some(self.finish()),
+            }
+        }
         let mut patience = Patience::new();
         loop {
             let (parts, queue) = mpsc::channel(QUEUE_CHUNKS);
@@ -206,13 +213,9 @@ impl Job<'_> {
         }
         let until = Instant::now() + ROUND_TIME;
         while round.finish.is_none() && round.bytes < ROUND_BYTES {
-            let next = if round.chunks.is_empty() {
-                chunks.next().await?
-            } else {
-                match tokio::time::timeout_at(until, chunks.next()).await {
-                    Ok(next) => next?,
-                    Err(_round_is_over) => return Ok(()),
-                }
+            let next = match tokio::time::timeout_at(until, chunks.next()).await {
+                Ok(next) => next?,
+                Err(_round_is_over) => return Ok(()),
             };
             let Some(data) = next else {
                 round.finish = Some(self.finish());

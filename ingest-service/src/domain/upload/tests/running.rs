@@ -9,6 +9,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::domain::connection::Connections;
 
 #[tokio::test]
 async fn what_could_not_be_written_is_not_acknowledged_and_can_be_sent_again() {
@@ -39,7 +40,9 @@ fn begin(
 ) {
     let (sender, items) = mpsc::channel(1);
     let items = ReceiverStream::new(items).boxed();
-    let upload = Arc::clone(&rig.ingest).upload(items, CancellationToken::new());
+    let connection = Arc::new(Connections::default()).of(None);
+    let ended = CancellationToken::new();
+    let upload = Arc::clone(&rig.ingest).upload(items, connection, ended);
     (sender, rig.ingest.tasks.spawn(upload))
 }
 

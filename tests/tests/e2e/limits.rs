@@ -1,0 +1,87 @@
+//! What happens to those who pass a limit.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Code;
+use weir_shared::proto::ingest::v1::{CaptureSpec, GetServerInfoRequest, GetServerInfoResponse};
+use weir_tests::{
+    errors::{check_invalid_field, check_quota, check_refused},
+    messages::{chunk, open, open_with, spec},
+    pair::{Pair, Setup},
+    until::within,
+};
+
+#[tokio::test]
+async fn a_silent_upload_ends_and_what_came_is_durable() {
+    let pair = Pair::with(Setup {
+        ingest: Some(|config| {
+            config.upload_idle_timeout = Duration::from_secs(3);
+            config.commit_interval = Duration::from_secs(3600);
+        }),
+        ..Setup::default()
+    })
+    .await;
+    let caller = pair.caller();
+    let (sender, receiver) = mpsc::channel(2);
+    for message in [open("c"), chunk(0, "zero")] {
+        sender.send(message).await.unwrap();
+    }
+    let mut rpc = caller.rpc.clone();
+    let call = rpc.upload_capture(ReceiverStream::new(receiver));
+    let ended = within("the upload's end", call).await.unwrap_err();
+    check_quota(&ended, "upload_idle_timeout");
+    drop(sender);
+    assert_eq!(caller.get("c").await.unwrap().chunks_durable, 1);
+}
+
+async fn told(pair: &Pair) -> GetServerInfoResponse {
+    let mut rpc = pair.caller().rpc;
+    let info = rpc.get_server_info(GetServerInfoRequest {}).await;
+    info.unwrap().into_inner()
+}
+
+#[tokio::test]
+async fn every_limit_is_told() {
+    let pair = Pair::with(Setup {
+        ingest: Some(|config| {
+            config.chunks_max = 7;
+            config.capture_bytes_max = 8;
+            config.staging_bytes = 17 << 20;
+            config.serve.streams_max = 9;
+            config.upload_idle_timeout = Duration::from_millis(10_500);
+            config.upload_rate_min = 11;
+        }),
+        ..Setup::default()
+    })
+    .await;
+    let info = told(&pair).await;
+    assert_eq!((info.chunks_max, info.capture_bytes_max), (7, 8));
+    assert_eq!(info.staging_bytes, 17 << 20);
+    assert_eq!(info.calls_per_connection_max, 9);
+    let idle = info.upload_idle_timeout.unwrap();
+    assert_eq!((idle.seconds, idle.nanos), (10, 500_000_000));
+    assert_eq!(info.upload_rate_min, 11);
+}
+
+#[tokio::test]
+async fn a_smaller_chunk_limit_is_told_and_kept() {
+    let pair = Pair::with(Setup {
+        ingest: Some(|config| config.chunk_bytes_max = 1000),
+        ..Setup::default()
+    })
+    .await;
+    let info = told(&pair).await;
+    assert_eq!(info.chunk_bytes_max, 1000);
+    assert_eq!(info.chunk_bytes_recommended, 1000);
+    let caller = pair.caller();
+    let too_large = caller.upload(vec![open("c"), chunk(0, [7; 1001])]).await;
+    check_refused(too_large, Code::InvalidArgument, "CHUNK_SIZE");
+    let declared = CaptureSpec {
+        chunk_bytes: Some(1001),
+        ..spec("d")
+    };
+    let refused = caller.upload(vec![open_with(declared)]).await;
+    check_invalid_field(&refused.unwrap_err(), "chunk_bytes");
+}
