@@ -3,9 +3,12 @@
 /// Held by all flows of one analysis, reassembly and unfinished messages together.
 pub(super) const ANALYSIS_BYTES_MAX: usize = 64 << 20;
 
-/// Names of all DNS questions of one analysis that wait for an answer: some
-/// hundred thousand of usual length.
-pub(super) const WAITING_TEXT_BYTES_MAX: usize = 8 << 20;
+/// Transactions of one analysis that wait for an answer, or for the end of one: some
+/// hundred thousand.
+pub(super) const WAITING_BYTES_MAX: usize = 64 << 20;
+
+/// Answered questions of one analysis that are remembered for what comes twice.
+const ANSWERED_BYTES_MAX: usize = 32 << 20;
 
 /// Bytes held in one analysis. Whoever holds gives back.
 #[derive(Debug, Default)]
@@ -29,5 +32,84 @@ impl Budget {
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         self.held
+    }
+}
+
+pub(super) type Waiting = Shared<WAITING_BYTES_MAX>;
+pub(super) type Answered = Shared<ANSWERED_BYTES_MAX>;
+
+/// A holder may have one part in so many of what is free of the first half: a single
+/// greedy one ends up with a ninth of it, and many have less each.
+const FREE_PART: usize = 8;
+
+/// At most `MAX` bytes that many holders (flows, mostly) share so that none starves the
+/// others. What a holder may have shrinks with what is free of the first half; one thing
+/// each may have as long as there is any room at all. Whoever holds gives back.
+#[derive(Debug, Default)]
+pub(super) struct Shared<const MAX: usize> {
+    held: usize,
+}
+
+impl<const MAX: usize> Shared<MAX> {
+    pub(super) fn take(&mut self, bytes: usize) {
+        self.held = self.held.saturating_add(bytes);
+    }
+
+    pub(super) fn give_back(&mut self, bytes: usize) {
+        self.held = self.held.saturating_sub(bytes);
+    }
+
+    /// Whether one holder may have `own` bytes in `n` things; they are taken already. When
+    /// it may not, it gives up its oldest.
+    pub(super) fn is_fair(&self, n: usize, own: usize) -> bool {
+        let free = (MAX / 2).saturating_sub(self.held);
+        own <= free / FREE_PART || n == 1 && self.held <= MAX
+    }
+
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.held
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAX: usize = 18_000;
+
+    /// Takes a byte at a time as long as that is fair.
+    fn fill(shared: &mut Shared<MAX>) -> usize {
+        let mut own = 0;
+        loop {
+            shared.take(1);
+            if !shared.is_fair(own + 1, own + 1) {
+                shared.give_back(1);
+                return own;
+            }
+            own += 1;
+        }
+    }
+
+    #[test]
+    fn one_holder_gets_a_ninth_of_the_first_half() {
+        let mut shared = Shared::default();
+        assert_eq!(fill(&mut shared), MAX / 2 / 9);
+    }
+
+    #[test]
+    fn greedy_holders_leave_one_thing_to_each_other() {
+        let mut shared = Shared::default();
+        for _ in 0..MAX / 2 {
+            assert!(fill(&mut shared) > 0);
+        }
+        let n_held = shared.held();
+        assert!((MAX / 2..MAX).contains(&n_held), "{n_held}");
+        while shared.held() < MAX {
+            assert_eq!(fill(&mut shared), 1);
+        }
+        assert_eq!(fill(&mut shared), 0);
+        shared.give_back(MAX);
+        assert!(shared.is_fair(2, MAX / 2 / FREE_PART));
     }
 }

@@ -170,9 +170,10 @@ pub struct Output {
     pub malformed: Vec<Malformed>,
     /// Transactions given up because too many waited.
     pub dropped_transactions: u64,
-    /// Text of the transactions that wait, in the whole analysis. Whoever adds
-    /// takes off again.
-    pub(crate) waiting_text_bytes: usize,
+    /// What transactions hold that wait, in the whole analysis.
+    waiting: budget::Waiting,
+    /// What is remembered of answered ones.
+    answered: budget::Answered,
     /// Stream bytes given up because too many were held.
     pub dropped_bytes: u64,
 }

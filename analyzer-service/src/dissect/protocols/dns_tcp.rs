@@ -1,6 +1,6 @@
 //! DNS over TCP (RFC 1035, 4.2.2; RFC 7766): each message behind its length.
 
-use super::dns::{FLOW_QUERIES_MAX, Message, Transactions};
+use super::dns::{FLOW_QUERIES_MAX, Match, Message, Transactions};
 use crate::{
     dissect::{
         Context, Direction, Dissector, Output, Registration, Scope, Taken, Transport, Verdict,
@@ -17,7 +17,7 @@ pub(super) const REGISTRATION: Registration = Registration {
     scope: Scope::Flow,
     new: || {
         Box::new(DnsTcp {
-            transactions: Transactions::new("tcp", FLOW_QUERIES_MAX),
+            transactions: Transactions::new("tcp", Match::Asker, FLOW_QUERIES_MAX),
             recognised: false,
             lost: [false; 2],
         })

@@ -3,10 +3,13 @@
 
 use std::time::Duration;
 
-use super::dns::{Message, Question, Transactions, Waiting, codes, unasked};
+use ahash::RandomState;
+use hashbrown::HashMap;
+
+use super::dns::{Datagrams, Match, Message, Question, Transactions, Waiting, codes, unasked};
 use crate::{
-    dissect::{Context, Dissector, Output, Registration, Scope, Taken, Transport, Verdict},
-    record::{Body, DnsAnswer, Kind, Time},
+    dissect::{Context, Output, Registration, Scope, Transport},
+    record::{Body, DnsAnswer, Kind},
 };
 
 pub(super) const REGISTRATION: Registration = Registration {
@@ -16,7 +19,13 @@ pub(super) const REGISTRATION: Registration = Registration {
     ports: &[5353],
     begins: None,
     scope: Scope::Capture,
-    new: || Box::new(Mdns(Transactions::new(TRANSPORT, QUERIES_MAX))),
+    new: || {
+        Box::new(Datagrams {
+            transactions: Transactions::new(TRANSPORT, Match::Name, QUERIES_MAX),
+            answer_time_max: Some(ANSWER_TIME_MAX),
+            read: message,
+        })
+    },
 };
 
 const TRANSPORT: &str = "mdns";
@@ -31,81 +40,92 @@ const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
 /// Questions that one message answers: the same may wait from many hosts.
 const ANSWERED_MAX: usize = 16;
 
-#[derive(Debug)]
-struct Mdns(Transactions);
-
-impl Dissector for Mdns {
-    fn data(&mut self, context: &Context<'_>, data: &[u8], out: &mut Output) -> Taken {
-        let oldest = i128::try_from(ANSWER_TIME_MAX.as_nanos()).unwrap_or(0);
-        self.0.expire(Time(context.time.0 - oldest), out);
-        if let Some(mut message) = Message::parse(data, out) {
-            for question in &mut message.questions {
-                question.class &= !codes::MDNS_TOP_BIT;
-            }
-            if message.flags.is_response() {
-                self.response(context, message, out);
-            } else {
-                for waiting in Waiting::all(context, &message) {
-                    self.0.wait(waiting, out);
-                }
-            }
-        }
-        Taken {
-            bytes: data.len(),
-            need: 0,
-            verdict: Verdict::Mine,
-        }
+fn message(
+    transactions: &mut Transactions,
+    context: &Context<'_>,
+    mut message: Message,
+    out: &mut Output,
+) {
+    for question in &mut message.questions {
+        question.class &= !codes::MDNS_TOP_BIT;
     }
-
-    fn gap(&mut self, _context: &Context<'_>, _missing: u64, _out: &mut Output) -> Verdict {
-        Verdict::Mine
+    if message.flags.is_response() {
+        return response(transactions, context, message, out);
     }
-
-    fn closed(&mut self, _context: &Context<'_>, _out: &mut Output) -> Verdict {
-        Verdict::Mine
-    }
-
-    fn end(&mut self, out: &mut Output) {
-        self.0.end(out);
+    for waiting in Waiting::all(context, &message) {
+        transactions.wait(waiting, out);
     }
 }
 
-impl Mdns {
-    /// Completes every question that an answer is for; the other answers are an
-    /// announcement.
-    fn response(&mut self, context: &Context<'_>, mut message: Message, out: &mut Output) {
-        let answers = std::mem::take(&mut message.answers);
-        let mut announced = vec![true; answers.len()];
-        let wanted = |waiting: &Waiting| answers.iter().any(|answer| is_for(answer, waiting));
-        let asked = self.0.take(ANSWERED_MAX, wanted, out);
-        for waiting in asked {
-            let mut matching = Vec::new();
-            for (answer, announced) in answers.iter().zip(&mut announced) {
-                if is_for(answer, &waiting) {
-                    *announced = false;
-                    matching.push(answer.1.clone());
-                }
-            }
-            waiting.emit_answered(context, &message, matching, TRANSPORT, out);
+/// Completes every question that an answer is for; the other answers are an
+/// announcement.
+fn response(
+    transactions: &mut Transactions,
+    context: &Context<'_>,
+    mut message: Message,
+    out: &mut Output,
+) {
+    let answers = std::mem::take(&mut message.answers);
+    let mut announced = vec![true; answers.len()];
+    let by_name = ByName::of(&answers);
+    for waiting in transactions.take(ANSWERED_MAX, by_name.questions(), out) {
+        let mut matching = Vec::new();
+        for at in by_name.answers(&waiting.question) {
+            announced[at] = false;
+            matching.push(answers[at].1.clone());
         }
-        let mut rest = answers.into_iter().zip(announced);
-        let rest: Vec<_> = rest.by_ref().filter(|(_, left)| *left).collect();
-        let Some(((record_type, first), _)) = rest.first() else {
-            return;
-        };
-        let question = Question {
-            name: first.name.clone(),
-            record_type: *record_type,
-            class: 1,
-        };
-        let rest = rest.into_iter().map(|((_, answer), _)| answer).collect();
-        let record = unasked(&message, Some(question), rest, TRANSPORT);
-        out.emit(context, Body::Dns(Box::new(record)));
+        waiting.emit_answered(context, &message, matching, TRANSPORT, out);
     }
+    let rest = answers.into_iter().zip(announced);
+    let rest: Vec<_> = rest.filter(|(_, left)| *left).collect();
+    let Some(((record_type, first), _)) = rest.first() else {
+        return;
+    };
+    let question = Question {
+        name: first.name.clone(),
+        record_type: *record_type,
+        class: 1,
+    };
+    let rest = rest.into_iter().map(|((_, answer), _)| answer).collect();
+    let record = unasked(&message, Some(question), rest, TRANSPORT);
+    out.emit(context, Body::Dns(Box::new(record)));
 }
 
-fn is_for((record_type, answer): &(u16, DnsAnswer), waiting: &Waiting) -> bool {
-    let asked = &waiting.question;
-    (asked.record_type == *record_type || asked.record_type == codes::ANY)
-        && asked.name.eq_ignore_ascii_case(&answer.name)
+/// Places of a message's answers by their names in lower case, with their types.
+struct ByName(HashMap<String, Vec<(u16, usize)>, RandomState>);
+
+impl ByName {
+    fn of(answers: &[(u16, DnsAnswer)]) -> Self {
+        let mut by_name = HashMap::with_hasher(RandomState::new());
+        for (at, (record_type, answer)) in answers.iter().enumerate() {
+            let name = answer.name.to_ascii_lowercase();
+            let places: &mut Vec<_> = by_name.entry(name).or_default();
+            places.push((*record_type, at));
+        }
+        Self(by_name)
+    }
+
+    /// What they answer, each once.
+    fn questions(&self) -> impl Iterator<Item = (&str, u16)> {
+        self.0.iter().flat_map(|(name, places)| {
+            let mut types: Vec<u16> = places.iter().map(|(record_type, _)| *record_type).collect();
+            types.push(codes::ANY);
+            types.sort_unstable();
+            types.dedup();
+            types
+                .into_iter()
+                .map(move |record_type| (&name[..], record_type))
+        })
+    }
+
+    /// Places of the answers to this question.
+    fn answers(&self, asked: &Question) -> impl Iterator<Item = usize> {
+        let places = self.0.get(&asked.name.to_ascii_lowercase());
+        let is_for =
+            |record_type| asked.record_type == record_type || asked.record_type == codes::ANY;
+        let places = places.into_iter().flatten();
+        places
+            .filter(move |(record_type, _)| is_for(*record_type))
+            .map(|(_, at)| *at)
+    }
 }

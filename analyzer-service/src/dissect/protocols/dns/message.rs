@@ -61,12 +61,19 @@ impl Flags {
 }
 
 impl Question {
-    /// Names compare without case (RFC 4343); resolvers vary it on purpose.
+    /// Resolvers vary the case of names on purpose.
     pub(in super::super) fn matches(&self, other: &Self) -> bool {
         self.record_type == other.record_type
             && self.class == other.class
-            && self.name.eq_ignore_ascii_case(&other.name)
+            && same_name(&self.name, &other.name)
     }
+}
+
+/// Names compare without case (RFC 4343).
+pub(in super::super) fn same_name(left: &str, right: &str) -> bool {
+    #[cfg(test)]
+    super::tests::NAMES_COMPARED.with(|n| n.set(n.get() + 1));
+    left.eq_ignore_ascii_case(right)
 }
 
 impl Message {

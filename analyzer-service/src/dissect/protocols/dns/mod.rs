@@ -8,17 +8,21 @@
 pub(super) mod codes;
 mod message;
 mod name;
+mod queue;
 mod rdata;
 mod svcb;
 mod transactions;
 mod wire;
 
 pub(super) use message::{Message, Question};
+pub(super) use queue::Match;
 pub(super) use transactions::{Transactions, Waiting, unasked};
+
+use std::time::Duration;
 
 use crate::{
     dissect::{Context, Dissector, Output, Registration, Scope, Taken, Transport, Verdict},
-    record::Kind,
+    record::{Kind, Time},
 };
 
 pub(super) const REGISTRATION: Registration = Registration {
@@ -28,21 +32,37 @@ pub(super) const REGISTRATION: Registration = Registration {
     ports: &[53],
     begins: None,
     scope: Scope::Flow,
-    new: || Box::new(Dns(Transactions::new("udp", FLOW_QUERIES_MAX))),
+    new: || {
+        Box::new(Datagrams {
+            transactions: Transactions::new("udp", Match::Asker, FLOW_QUERIES_MAX),
+            answer_time_max: None,
+            read: Transactions::message,
+        })
+    },
 };
 
 /// Queries of one flow that wait for an answer; a resolver that keeps its port
 /// has a few in flight.
 pub(super) const FLOW_QUERIES_MAX: usize = 256;
 
+/// Reads datagrams of one message each: DNS, mDNS or LLMNR.
 #[derive(Debug)]
-struct Dns(Transactions);
+pub(super) struct Datagrams {
+    pub(super) transactions: Transactions,
+    /// Nobody waits longer; none where the flow's end says so.
+    pub(super) answer_time_max: Option<Duration>,
+    pub(super) read: fn(&mut Transactions, &Context<'_>, Message, &mut Output),
+}
 
-impl Dissector for Dns {
+impl Dissector for Datagrams {
     fn data(&mut self, context: &Context<'_>, data: &[u8], out: &mut Output) -> Taken {
-        let message = Message::parse(data, out);
-        if let Some(message) = message {
-            self.0.message(context, message, out);
+        if let Some(longest) = self.answer_time_max {
+            let longest = i128::try_from(longest.as_nanos()).unwrap_or(0);
+            self.transactions
+                .expire(Time(context.time.0 - longest), out);
+        }
+        if let Some(message) = Message::parse(data, out) {
+            (self.read)(&mut self.transactions, context, message, out);
         }
         Taken {
             bytes: data.len(),
@@ -60,7 +80,7 @@ impl Dissector for Dns {
     }
 
     fn end(&mut self, out: &mut Output) {
-        self.0.end(out);
+        self.transactions.end(out);
     }
 }
 

@@ -3,9 +3,16 @@ mod data;
 mod multicast;
 mod streams;
 
+use std::cell::Cell;
+
 use expect_test::{Expect, expect};
 
 use crate::dissect::testing::{CLIENT, Lab, SERVER, survives_damage};
+
+thread_local! {
+    /// By this test.
+    pub(super) static NAMES_COMPARED: Cell<usize> = const { Cell::new(0) };
+}
 
 const QUERY: u16 = 0x0100;
 const RESPONSE: u16 = 0x8180;

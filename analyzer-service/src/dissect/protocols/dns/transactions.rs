@@ -2,9 +2,13 @@
 
 use std::collections::VecDeque;
 
-use super::{Message, Question, codes};
+use super::{
+    Message, Question, codes,
+    message::same_name,
+    queue::{Match, Queue},
+};
 use crate::{
-    dissect::{Context, Origin, Output, budget::WAITING_TEXT_BYTES_MAX},
+    dissect::{Context, Origin, Output},
     record::{Body, DnsAnswer, DnsTransaction, Endpoint, Time},
 };
 
@@ -12,13 +16,12 @@ use crate::{
 /// messages (zone transfers) or twice.
 const ANSWERED_MAX: usize = 4;
 
-/// Matches by id, question and asker.
+/// Queries and their answers.
 #[derive(Debug)]
 pub(in super::super) struct Transactions {
     transport: &'static str,
     queries_max: usize,
-    /// Oldest first.
-    waiting: VecDeque<Waiting>,
+    waiting: Queue,
     answered: VecDeque<Waiting>,
 }
 
@@ -26,8 +29,8 @@ pub(in super::super) struct Transactions {
 #[derive(Clone, Debug)]
 pub(in super::super) struct Waiting {
     pub(in super::super) origin: Origin,
-    pub(in super::super) asker: Endpoint,
-    id: u16,
+    pub(super) asker: Endpoint,
+    pub(super) id: u16,
     pub(in super::super) question: Question,
     opcode: u8,
     recursion_desired: bool,
@@ -35,16 +38,20 @@ pub(in super::super) struct Waiting {
 }
 
 impl Transactions {
-    pub(in super::super) fn new(transport: &'static str, queries_max: usize) -> Self {
+    pub(in super::super) fn new(
+        transport: &'static str,
+        matched_by: Match,
+        queries_max: usize,
+    ) -> Self {
         Self {
             transport,
             queries_max,
-            waiting: VecDeque::new(),
+            waiting: Queue::new(matched_by),
             answered: VecDeque::new(),
         }
     }
 
-    /// Takes a query, or answers one.
+    /// Takes a query, or answers one by [`Match::Asker`].
     pub(in super::super) fn message(
         &mut self,
         context: &Context<'_>,
@@ -62,50 +69,52 @@ impl Transactions {
     }
 
     pub(in super::super) fn wait(&mut self, waiting: Waiting, out: &mut Output) {
-        out.waiting_text_bytes += waiting.question.name.len();
-        self.waiting.push_back(waiting);
+        self.waiting.push(waiting, &mut out.waiting);
         while (self.waiting.len() > self.queries_max
-            || out.waiting_text_bytes > WAITING_TEXT_BYTES_MAX)
-            && let Some(oldest) = self.waiting.pop_front()
+            || !out
+                .waiting
+                .is_fair(self.waiting.len(), self.waiting.bytes()))
+            && let Some(oldest) = self.waiting.pop_oldest_if(|_| true, &mut out.waiting)
         {
             out.dropped_transactions += 1;
-            oldest.no_longer_waits(out);
             oldest.emit_unanswered(self.transport, out);
         }
     }
 
     /// Those asked before `time` will get no answer.
     pub(in super::super) fn expire(&mut self, time: Time, out: &mut Output) {
-        while let Some(oldest) = self.waiting.pop_front_if(|first| first.origin.time < time) {
-            oldest.no_longer_waits(out);
+        let is_late = |waiting: &Waiting| waiting.origin.time < time;
+        while let Some(oldest) = self.waiting.pop_oldest_if(is_late, &mut out.waiting) {
             oldest.emit_unanswered(self.transport, out);
         }
     }
 
-    /// Takes out the first `most` that wait and are of interest.
-    pub(in super::super) fn take(
+    /// Takes out the first `most` that ask for one of these names and types.
+    /// For [`Match::Name`].
+    pub(in super::super) fn take<'n>(
         &mut self,
         most: usize,
-        wanted: impl Fn(&Waiting) -> bool,
+        names: impl Iterator<Item = (&'n str, u16)>,
         out: &mut Output,
     ) -> Vec<Waiting> {
-        let mut taken = Vec::new();
-        self.waiting.retain(|waiting| {
-            let take = taken.len() < most && wanted(waiting);
-            if take {
-                waiting.no_longer_waits(out);
-                taken.push(waiting.clone());
-            }
-            !take
-        });
-        taken
+        let mut asked: Vec<_> = names
+            .flat_map(|(name, kind)| self.waiting.of_name(name, kind).take(most))
+            .collect();
+        asked.sort_unstable();
+        asked.dedup();
+        let first = asked.into_iter().take(most);
+        first
+            .filter_map(|arrival| self.waiting.remove(arrival, &mut out.waiting))
+            .collect()
     }
 
     /// All that wait go out unanswered.
     pub(in super::super) fn end(&mut self, out: &mut Output) {
-        for waiting in self.waiting.drain(..) {
-            waiting.no_longer_waits(out);
+        while let Some(waiting) = self.waiting.pop_oldest_if(|_| true, &mut out.waiting) {
             waiting.emit_unanswered(self.transport, out);
+        }
+        for known in self.answered.drain(..) {
+            out.answered.give_back(known.cost());
         }
     }
 
@@ -125,18 +134,13 @@ impl Transactions {
         out: &mut Output,
     ) {
         let asker = context.receiver();
-        // Errors may come without the question.
-        let matches = |waiting: &Waiting| {
-            waiting.id == message.id
-                && waiting.asker == asker
-                && (question.as_ref()).is_none_or(|question| waiting.question.matches(question))
-        };
-        let query = match self.waiting.iter().position(matches) {
-            Some(at) => self
-                .waiting
-                .remove(at)
-                .inspect(|query| query.no_longer_waits(out)),
-            None => self.answered.iter().rfind(|query| matches(query)).cloned(),
+        let found = self.waiting.of_asker(message.id, asker, question.as_ref());
+        let query = match found {
+            Some(arrival) => self.waiting.remove(arrival, &mut out.waiting),
+            None => {
+                let is_its = |known: &&Waiting| known.is_of(message.id, asker, question.as_ref());
+                self.answered.iter().rfind(is_its).cloned()
+            }
         };
         let answers = answers.into_iter().map(|(_, answer)| answer).collect();
         let Some(query) = query else {
@@ -144,12 +148,29 @@ impl Transactions {
             return out.emit(context, Body::Dns(Box::new(record)));
         };
         query.emit_answered(context, message, answers, self.transport, out);
-        self.answered
-            .retain(|known| known.origin != query.origin || known.id != query.id);
-        if self.answered.len() == ANSWERED_MAX {
-            self.answered.pop_front();
-        }
+        self.remember(query, out);
+    }
+
+    /// As far as there is room.
+    fn remember(&mut self, query: Waiting, out: &mut Output) {
+        let is_it = |known: &Waiting| known.origin == query.origin && known.id == query.id;
+        let known = self.answered.iter().position(is_it);
+        out.answered.take(query.cost());
         self.answered.push_back(query);
+        if let Some(known) = known.and_then(|at| self.answered.remove(at)) {
+            out.answered.give_back(known.cost());
+        }
+        while !self.may_remember(out)
+            && let Some(oldest) = self.answered.pop_front()
+        {
+            out.answered.give_back(oldest.cost());
+        }
+    }
+
+    fn may_remember(&self, out: &Output) -> bool {
+        let bytes = self.answered.iter().map(Waiting::cost).sum();
+        let n = self.answered.len();
+        n <= ANSWERED_MAX && out.answered.is_fair(n, bytes)
     }
 }
 
@@ -196,9 +217,21 @@ impl Waiting {
         out.emit_at(&origin, Body::Dns(Box::new(record)));
     }
 
-    fn no_longer_waits(&self, out: &mut Output) {
-        let bytes = self.question.name.len();
-        out.waiting_text_bytes = out.waiting_text_bytes.saturating_sub(bytes);
+    /// With this id, of this asker, and with this question if one is given.
+    pub(super) fn is_of(&self, id: u16, asker: Endpoint, question: Option<&Question>) -> bool {
+        self.id == id
+            && self.asker == asker
+            && question.is_none_or(|question| self.question.matches(question))
+    }
+
+    /// Whether it asks for exactly this.
+    pub(super) fn asks(&self, name: &str, record_type: u16) -> bool {
+        self.question.record_type == record_type && same_name(&self.question.name, name)
+    }
+
+    /// What it holds.
+    pub(super) fn cost(&self) -> usize {
+        size_of::<Self>() + self.question.name.len()
     }
 
     fn emit_unanswered(&self, transport: &'static str, out: &mut Output) {

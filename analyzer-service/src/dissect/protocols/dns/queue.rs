@@ -1,0 +1,162 @@
+//! Questions that wait, found by what an answer says of them: what an answer costs
+//! does not grow with how many wait.
+
+use std::collections::VecDeque;
+
+use ahash::RandomState;
+
+use super::{Question, Waiting};
+use crate::{dissect::budget, record::Endpoint};
+
+/// What answers are matched by.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) enum Match {
+    /// Id, asker and question (RFC 1035, 7.3); errors may come without the question.
+    Asker,
+    /// Name and type alone (RFC 6762, 6).
+    Name,
+}
+
+/// Oldest first.
+#[derive(Debug)]
+pub(super) struct Queue {
+    matched_by: Match,
+    /// Keyed: names come from attackers.
+    hasher: RandomState,
+    waiting: VecDeque<Box<Arrived>>,
+    /// Hash and arrival of each question by each of its keys, in this order. Equal hashes
+    /// may be of different keys.
+    index: Vec<(u64, Arrival)>,
+    arrivals: Arrival,
+    bytes: usize,
+}
+
+/// Grows from question to question.
+type Arrival = u64;
+
+#[derive(Debug)]
+struct Arrived {
+    arrival: Arrival,
+    waiting: Waiting,
+}
+
+impl Queue {
+    pub(super) fn new(matched_by: Match) -> Self {
+        Self {
+            matched_by,
+            hasher: RandomState::new(),
+            waiting: VecDeque::new(),
+            index: Vec::new(),
+            arrivals: 0,
+            bytes: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// What all of them hold.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn push(&mut self, waiting: Waiting, budget: &mut budget::Waiting) {
+        budget.take(waiting.cost());
+        self.bytes += waiting.cost();
+        let arrival = self.arrivals;
+        self.arrivals += 1;
+        for key in self.keys(&waiting).into_iter().flatten() {
+            let at = self.index.partition_point(|other| *other < (key, arrival));
+            self.index.insert(at, (key, arrival));
+        }
+        let arrived = Arrived { arrival, waiting };
+        self.waiting.push_back(Box::new(arrived));
+    }
+
+    pub(super) fn pop_oldest_if(
+        &mut self,
+        wanted: impl Fn(&Waiting) -> bool,
+        budget: &mut budget::Waiting,
+    ) -> Option<Waiting> {
+        let oldest = self.waiting.front()?;
+        let arrival = wanted(&oldest.waiting).then_some(oldest.arrival)?;
+        self.remove(arrival, budget)
+    }
+
+    /// Takes one out.
+    pub(super) fn remove(
+        &mut self,
+        arrival: Arrival,
+        budget: &mut budget::Waiting,
+    ) -> Option<Waiting> {
+        let at = self.place(arrival)?;
+        let Arrived { waiting, .. } = *self.waiting.remove(at)?;
+        for key in self.keys(&waiting).into_iter().flatten() {
+            if let Ok(at) = self.index.binary_search(&(key, arrival)) {
+                self.index.remove(at);
+            }
+        }
+        budget.give_back(waiting.cost());
+        self.bytes -= waiting.cost();
+        Some(waiting)
+    }
+
+    /// The oldest with this id of this asker, and with this question if there is one. For
+    /// [`Match::Asker`].
+    pub(super) fn of_asker(
+        &self,
+        id: u16,
+        asker: Endpoint,
+        question: Option<&Question>,
+    ) -> Option<Arrival> {
+        let key = self.asker_key(id, asker, question);
+        let mut found = self.find(key, |waiting| waiting.is_of(id, asker, question));
+        found.next()
+    }
+
+    /// Those that ask for exactly this name and type, oldest first. For [`Match::Name`].
+    pub(super) fn of_name(&self, name: &str, record_type: u16) -> impl Iterator<Item = Arrival> {
+        let key = self.name_key(name, record_type);
+        self.find(key, move |waiting| waiting.asks(name, record_type))
+    }
+
+    fn find(&self, key: u64, wanted: impl Fn(&Waiting) -> bool) -> impl Iterator<Item = Arrival> {
+        let first = self.index.partition_point(|(other, _)| *other < key);
+        let found = self.index[first..].iter();
+        let found = found.take_while(move |(other, _)| *other == key);
+        found.map(|(_, arrival)| *arrival).filter(move |arrival| {
+            let found = self.place(*arrival).and_then(|at| self.waiting.get(at));
+            found.is_some_and(|found| wanted(&found.waiting))
+        })
+    }
+
+    fn place(&self, arrival: Arrival) -> Option<usize> {
+        let found = self
+            .waiting
+            .binary_search_by_key(&arrival, |arrived| arrived.arrival);
+        found.ok()
+    }
+
+    fn keys(&self, waiting: &Waiting) -> [Option<u64>; 2] {
+        let question = &waiting.question;
+        match self.matched_by {
+            Match::Asker => [None, Some(question)]
+                .map(|question| Some(self.asker_key(waiting.id, waiting.asker, question))),
+            Match::Name => [
+                Some(self.name_key(&question.name, question.record_type)),
+                None,
+            ],
+        }
+    }
+
+    fn asker_key(&self, id: u16, asker: Endpoint, question: Option<&Question>) -> u64 {
+        let question = question.map(|asked| (asked.name.to_ascii_lowercase(), asked.record_type));
+        self.hasher.hash_one((id, asker, question))
+    }
+
+    fn name_key(&self, name: &str, record_type: u16) -> u64 {
+        self.hasher
+            .hash_one((name.to_ascii_lowercase(), record_type))
+    }
+}
