@@ -61,6 +61,27 @@ impl Exchange {
         }
     }
 
+    /// Position in its connection.
+    pub(super) fn depth(&self) -> u32 {
+        self.record.depth
+    }
+
+    /// What it holds.
+    pub(super) fn cost(&self) -> usize {
+        let record = &self.record;
+        let texts = [
+            &record.method,
+            &record.host,
+            &record.target,
+            &record.version,
+            &record.user_agent,
+            &record.content_type,
+            &record.referrer,
+            &record.server,
+        ];
+        size_of::<Self>() + texts.into_iter().map(String::len).sum::<usize>()
+    }
+
     pub(super) fn method(&self) -> &str {
         &self.record.method
     }

@@ -2,7 +2,10 @@
 
 use httparse::{EMPTY_HEADER, Header, ParserConfig, Status};
 
-use super::body::{Body, Chunk};
+use super::{
+    body::Body,
+    framing::{Framing, InvalidLength},
+};
 use crate::{dissect::text::wire_text, record::HttpTransaction};
 
 /// Longest head read; common servers refuse less.
@@ -88,13 +91,6 @@ pub(in super::super) struct Response {
     pub(super) content_type: String,
     pub(super) server: String,
     framing: Framing,
-}
-
-/// RFC 9112, 6.3.
-#[derive(Debug, Default)]
-struct Framing {
-    chunked: bool,
-    length: Option<u64>,
 }
 
 /// Whether a segment surely begins with a head, as far as it can be seen.
@@ -201,9 +197,9 @@ impl Request {
         }
     }
 
-    /// RFC 9112, 6.3: without framing a request has no body.
-    pub(super) fn body(&self) -> Option<Body> {
-        self.framing.body()
+    /// RFC 9112, 6.3.
+    pub(super) fn body(&self) -> Result<Option<Body>, InvalidLength> {
+        self.framing.of_request()
     }
 }
 
@@ -238,39 +234,11 @@ impl Response {
     }
 
     /// The body of this response to a request with `method`.
-    pub(super) fn body(&self, method: &str) -> Option<Body> {
+    pub(super) fn body(&self, method: &str) -> Result<Option<Body>, InvalidLength> {
         if method == "HEAD" || matches!(self.status, 100..200 | 204 | 304) {
-            return None;
+            return Ok(None);
         }
-        if self.framing.chunked || self.framing.length.is_some() {
-            return self.framing.body();
-        }
-        Some(Body::UntilClose)
-    }
-}
-
-impl Framing {
-    fn of(headers: &[Header<'_>]) -> Self {
-        // RFC 9110, 5.3: many lines are one list, whose last coding tells.
-        let is_codings = |h: &&Header<'_>| h.name.eq_ignore_ascii_case("transfer-encoding");
-        let codings = headers.iter().rfind(is_codings);
-        let codings = codings.map_or_else(String::new, |header| wire_text(header.value));
-        let chunked = codings.rsplit(',').next().unwrap_or_default();
-        let length = header(headers, "content-length");
-        // RFC 9112, 6.3: the same value many times is one.
-        let length = length.split(',').next().unwrap_or_default();
-        Self {
-            chunked: chunked.trim().eq_ignore_ascii_case("chunked"),
-            length: length.trim().parse().ok(),
-        }
-    }
-
-    fn body(&self) -> Option<Body> {
-        match (self.chunked, self.length) {
-            (true, _) => Some(Body::Chunked(Chunk::Size)),
-            (false, None | Some(0)) => None,
-            (false, Some(bytes)) => Some(Body::Length(bytes)),
-        }
+        self.framing.of_response()
     }
 }
 

@@ -2,22 +2,23 @@
 
 mod body;
 mod exchange;
+mod framing;
 mod head;
+mod pairs;
 mod side;
 
-use std::collections::VecDeque;
-
 use body::Body;
-use exchange::{Exchange, Moment};
+use exchange::Moment;
 use head::Look;
 pub(super) use head::{Request, Response};
+use pairs::Pairs;
 use side::{Phase, Side};
 
 use crate::{
     dissect::{
         Context, Direction, Dissector, Output, Registration, Scope, Taken, Transport, Verdict,
     },
-    record::{FlowRef, Kind},
+    record::Kind,
 };
 
 pub(super) const REGISTRATION: Registration = Registration {
@@ -33,32 +34,20 @@ pub(super) const REGISTRATION: Registration = Registration {
     new: || Box::new(Http::default()),
 };
 
-/// Requests of one connection that wait for their response: deeper pipelines
-/// than any client's.
-const REQUESTS_MAX: usize = 64;
-
 #[derive(Debug, Default)]
 struct Http {
-    /// Of the first packet; needed when the flow ends.
-    flow: Option<FlowRef>,
     /// Who asks: not the flow's client when the flow was joined in the middle
     /// and its ends were guessed.
     requester: Option<Direction>,
     requests: Side,
     responses: Side,
-    /// Requests whose response has not begun, oldest first.
-    waiting: VecDeque<Exchange>,
-    /// The one whose response is being read.
-    current: Option<Exchange>,
-    depth: u32,
-    /// Responses to come of requests that were given up.
-    orphans: usize,
+    pairs: Pairs,
     over: bool,
 }
 
 impl Dissector for Http {
     fn data(&mut self, context: &Context<'_>, data: &[u8], out: &mut Output) -> Taken {
-        self.flow.get_or_insert(*context.flow);
+        self.pairs.in_flow(context.flow);
         let requester = match self.requester {
             Some(requester) => requester,
             None => match head::look(data) {
@@ -97,20 +86,17 @@ impl Dissector for Http {
             None => side.phase = Phase::Lost,
         }
         let bytes = skipped.map_or(0, |_| missing);
-        match in_body {
-            true if asks => self.waiting.back_mut().or(self.current.as_mut()),
-            true => self.current.as_mut(),
-            false => None,
-        }
-        .into_iter()
-        .for_each(|exchange| exchange.gap(asks, bytes));
-        if !in_body {
-            // A head was lost: which response belongs to which request is a guess.
-            let open = self.waiting.iter_mut().chain(&mut self.current);
-            open.for_each(|exchange| exchange.gap(asks, 0));
+        let exchange = match asks {
+            true => self.pairs.asking(),
+            false => self.pairs.answering(),
+        };
+        match exchange.filter(|_| in_body) {
+            Some(exchange) => exchange.gap(asks, bytes),
+            None if in_body => {}
+            None => self.pairs.head_lost(asks),
         }
         if !asks && skipped != Some(false) {
-            self.complete(&Moment::of(context), out);
+            self.pairs.complete(&Moment::of(context), out);
         }
         self.verdict()
     }
@@ -121,25 +107,18 @@ impl Dissector for Http {
         };
         if context.direction != requester {
             if let Phase::Body(Body::UntilClose) = self.responses.phase
-                && let Some(current) = &mut self.current
+                && let Some(current) = self.pairs.answering()
             {
                 current.response_ended();
             }
-            let last = self.responses.last;
-            self.complete(&last, out);
+            self.pairs.complete(&Moment::of(context), out);
             self.responses.phase = Phase::Lost;
         }
         self.verdict()
     }
 
     fn end(&mut self, out: &mut Output) {
-        let last = self.responses.last;
-        self.complete(&last, out);
-        let Some(flow) = self.flow else { return };
-        for exchange in self.waiting.drain(..) {
-            let at = exchange.asked;
-            exchange.emit(&at, flow, out);
-        }
+        self.pairs.end(&self.responses.last, out);
     }
 }
 
@@ -147,7 +126,7 @@ impl Http {
     fn verdict(&self) -> Verdict {
         match self.over {
             true => Verdict::Done,
-            false if self.depth > 0 => Verdict::Mine,
+            false if self.pairs.any() => Verdict::Mine,
             false => Verdict::Undecided,
         }
     }
@@ -163,7 +142,7 @@ impl Http {
                 Phase::Body(body) => {
                     let step = body.read(rest);
                     at += step.taken;
-                    if let Some(asked) = self.waiting.back_mut().or(self.current.as_mut()) {
+                    if let Some(asked) = self.pairs.asking() {
                         asked.request_body(step.body_bytes, step.done);
                     }
                     match step.end() {
@@ -201,7 +180,7 @@ impl Http {
                 Phase::Body(body) => {
                     let step = body.read(rest);
                     at += step.taken;
-                    if let Some(current) = &mut self.current {
+                    if let Some(current) = self.pairs.answering() {
                         current.response_body(step.body_bytes, step.done);
                     }
                     match step.end() {
@@ -209,7 +188,7 @@ impl Http {
                         body::End::Done => self.responses.phase = Phase::Head,
                         body::End::Broken => self.responses.lose("chunked response body", out),
                     }
-                    self.complete(&Moment::of(context), out);
+                    self.pairs.complete(&Moment::of(context), out);
                 }
                 Phase::Head => {
                     let Some(length) = self.responses.head_length(rest) else {
@@ -233,50 +212,19 @@ impl Http {
     }
 
     fn request(&mut self, context: &Context<'_>, request: Request, out: &mut Output) {
-        self.depth = self.depth.saturating_add(1);
-        let body = request.body();
-        let exchange = Exchange::asked(context, request, body.is_none(), self.depth);
-        self.requests.phase = body.map_or(Phase::Head, Phase::Body);
-        if self.waiting.len() == REQUESTS_MAX
-            && let Some(oldest) = self.waiting.pop_front()
-        {
-            let at = oldest.asked;
-            oldest.emit(&at, *context.flow, out);
-            out.dropped_transactions += 1;
-            self.orphans += 1;
+        match self.pairs.ask(context, request, out) {
+            Ok(body) => self.requests.phase = body.map_or(Phase::Head, Phase::Body),
+            Err(_) => self.requests.lose("invalid length of a request", out),
         }
-        self.waiting.push_back(exchange);
     }
 
     fn response(&mut self, context: &Context<'_>, response: Response, out: &mut Output) {
-        if (100..200).contains(&response.status) && response.status != 101 {
-            return;
-        }
-        let exchange = match self.orphans {
-            0 => self.waiting.pop_front(),
-            _ => {
-                self.orphans -= 1;
-                None
-            }
-        };
-        let mut exchange = exchange.unwrap_or_else(|| {
-            self.depth = self.depth.saturating_add(1);
-            Exchange::unasked(context, self.depth)
-        });
-        let body = response.body(exchange.method());
-        self.over = exchange.switches(response.status);
-        exchange.answered(context, response, body.is_none() || self.over);
-        self.current = Some(exchange);
-        match body {
-            Some(body) if !self.over => self.responses.phase = Phase::Body(body),
-            _ => self.complete(&Moment::of(context), out),
-        }
-    }
-
-    /// The current transaction goes out, whole or not.
-    fn complete(&mut self, at: &Moment, out: &mut Output) {
-        if let (Some(exchange), Some(flow)) = (self.current.take(), self.flow) {
-            exchange.emit(at, flow, out);
+        let (behind, over) = self.pairs.answer(context, response, out);
+        self.over = over;
+        match behind {
+            Ok(Some(body)) if !over => self.responses.phase = Phase::Body(body),
+            Err(_) if !over => self.responses.lose("invalid length of a response", out),
+            _ => {}
         }
     }
 }

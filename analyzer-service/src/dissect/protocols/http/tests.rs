@@ -1,8 +1,12 @@
+mod bounds;
+mod framing;
+mod gaps;
+
 use expect_test::{Expect, expect};
 
 use crate::dissect::{
     Direction,
-    testing::{CLIENT, Lab, SERVER, survives_damage},
+    testing::{CLIENT, Lab, SERVER},
 };
 
 fn lab(port: u16) -> (Lab, usize) {
@@ -73,85 +77,6 @@ fn pipelined_requests_are_answered_in_order() {
 }
 
 #[test]
-fn chunked_bodies_count_without_their_framing() {
-    let request = "PUT / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n\
-                   3;x=y\r\nabc\r\n0\r\n\r\n";
-    let response = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n\
-                    A\r\n0123456789\r\n1\r\n!\r\n0\r\nTrailer: t\r\n\r\n";
-    let bytes: Vec<_> = response.split("").filter(|byte| !byte.is_empty()).collect();
-    let parts = std::iter::once((CLIENT, request));
-    let parts: Vec<_> = parts
-        .chain(bytes.into_iter().map(|byte| (SERVER, byte)))
-        .collect();
-    check(
-        &parts,
-        &expect![[r##"
-            #88 flow 1: http 1 PUT / HTTP/1.1 host="" agent="" referrer="" sent=3 -> 200 "" server="" received=11 in 47ms
-            end of flow 1: ["http"]
-        "##]],
-    );
-}
-
-#[test]
-fn codings_on_many_lines_are_one_list() {
-    let response = "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\
-                    Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n";
-    let parts = [
-        (CLIENT, GET),
-        (SERVER, response),
-        (CLIENT, GET),
-        (SERVER, OK_TWO),
-    ];
-    check(
-        &parts,
-        &expect![[r##"
-        #4 flow 1: http 1 GET /a HTTP/1.1 host="h" agent="" referrer="" sent=0 -> 200 "" server="" received=2 in 1ms
-        #6 flow 1: http 2 GET /a HTTP/1.1 host="h" agent="" referrer="" sent=0 -> 200 "" server="" received=2 in 1ms
-        end of flow 1: ["http"]
-    "##]],
-    );
-}
-
-#[test]
-fn some_responses_have_no_body() {
-    let responses = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 304 Not Modified\r\n\
-                     Content-Length: 9\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n";
-    check(
-        &[(CLIENT, GET), (CLIENT, GET), (SERVER, responses)],
-        &expect![[r#"
-        #5 flow 1: http 1 GET /a HTTP/1.1 host="h" agent="" referrer="" sent=0 -> 304 "" server="" received=0 in 2ms
-        #5 flow 1: http 2 GET /a HTTP/1.1 host="h" agent="" referrer="" sent=0 -> 204 "" server="" received=0 in 1ms
-        end of flow 1: ["http"]
-    "#]],
-    );
-}
-
-#[test]
-fn a_body_without_framing_ends_with_the_connection() {
-    let response = "HTTP/1.0 200 OK\r\n\r\nhello";
-    check(
-        &[(CLIENT, GET), (SERVER, response), (SERVER, " world")],
-        &expect![[r#"
-        #5 flow 1: http 1 GET /a HTTP/1.1 host="h" agent="" referrer="" sent=0 -> 200 "" server="" received=11 in 1ms
-        end of flow 1: ["http"]
-    "#]],
-    );
-}
-
-#[test]
-fn what_the_flow_s_end_cuts_is_incomplete() {
-    let response = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello";
-    check(
-        &[(CLIENT, GET), (CLIENT, GET), (SERVER, response)],
-        &expect![[r#"
-        #5 flow 1: http 1 GET /a HTTP/1.1 host="h" agent="" referrer="" sent=0 -> 200 "" server="" received=5 in 2ms incomplete
-        #4 flow 1: http 2 GET /a HTTP/1.1 host="h" agent="" referrer="" sent=0 -> 0 "" server="" received=0 incomplete
-        end of flow 1: ["http"]
-    "#]],
-    );
-}
-
-#[test]
 fn a_tunnel_is_another_protocol() {
     let connect = "CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n";
     let hello = crate::dissect::protocols::tls::tests::client_hello("in.tunnel");
@@ -197,68 +122,6 @@ fn it_is_known_by_its_first_bytes_on_any_port() {
 }
 
 #[test]
-fn a_head_may_span_many_segments() {
-    let (mut lab, flow) = lab(80);
-    for byte in GET.as_bytes().chunks(1) {
-        lab.send(flow, CLIENT, byte);
-    }
-    lab.end(flow);
-    expect![[r##"
-        #30 flow 1: http 1 GET /a HTTP/1.1 host="h" agent="" referrer="" sent=0 -> 0 "" server="" received=0 incomplete
-        end of flow 1: ["http"]
-    "##]]
-    .assert_eq(&records(&lab));
-}
-
-#[test]
-fn a_response_alone_is_a_transaction_too() {
-    let (mut lab, flow) = lab(80);
-    lab.send(flow, SERVER, OK_TWO.as_bytes());
-    lab.end(flow);
-    expect![[r#"
-        #3 flow 1: http 1   HTTP/1.1 host="" agent="" referrer="" sent=0 -> 200 "" server="" received=2 incomplete
-        end of flow 1: ["http"]
-    "#]]
-    .assert_eq(&records(&lab));
-}
-
-#[test]
-fn a_gap_inside_a_body_is_passed_over() {
-    let (mut lab, flow) = lab(80);
-    lab.send(flow, CLIENT, [GET, GET].concat().as_bytes());
-    lab.send_cut(
-        flow,
-        SERVER,
-        b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n",
-        1_000,
-    );
-    lab.send(flow, SERVER, OK_TWO.as_bytes());
-    lab.end(flow);
-    expect![[r#"
-        #4 flow 1: http 1 GET /a HTTP/1.1 host="h" agent="" referrer="" sent=0 -> 200 "" server="" received=1000 in 1ms incomplete
-        #5 flow 1: http 2 GET /a HTTP/1.1 host="h" agent="" referrer="" sent=0 -> 200 "" server="" received=2 in 2ms
-        end of flow 1: ["http"]
-    "#]]
-    .assert_eq(&records(&lab));
-}
-
-#[test]
-fn behind_a_gap_the_next_head_is_found() {
-    let (mut lab, flow) = lab(80);
-    lab.send(flow, CLIENT, GET.as_bytes());
-    lab.send_cut(flow, CLIENT, b"GET /lost", 50);
-    lab.send(flow, CLIENT, b"and more");
-    lab.send(flow, CLIENT, b"GET /found HTTP/1.1\r\n\r\n");
-    lab.end(flow);
-    expect![[r#"
-        #3 flow 1: http 1 GET /a HTTP/1.1 host="h" agent="" referrer="" sent=0 -> 0 "" server="" received=0 incomplete
-        #6 flow 1: http 2 GET /found HTTP/1.1 host="" agent="" referrer="" sent=0 -> 0 "" server="" received=0 incomplete
-        end of flow 1: ["http"]
-    "#]]
-    .assert_eq(&records(&lab));
-}
-
-#[test]
 fn bytes_that_are_no_text_are_escaped() {
     let (mut lab, flow) = lab(80);
     lab.send(
@@ -270,22 +133,6 @@ fn bytes_that_are_no_text_are_escaped() {
     expect![[r#"
         #3 flow 1: http 1 GET /\xff\xfe HTTP/1.1 host="\\xffh" agent="é" referrer="" sent=0 -> 0 "" server="" received=0 incomplete
         end of flow 1: ["http"]
-    "#]]
-    .assert_eq(&records(&lab));
-}
-
-#[test]
-fn a_head_without_end_is_given_up() {
-    let (mut lab, flow) = lab(80);
-    lab.send(flow, CLIENT, b"GET / HTTP/1.1\r\n");
-    for _ in 0..70 {
-        lab.send(flow, CLIENT, &[b'x'; 1_024]);
-    }
-    lab.end(flow);
-    assert_eq!(lab.out.dropped_bytes, 16 + 64 * 1_024);
-    expect![[r#"
-        #67 malformed-http: head beyond 64 KiB
-        end of flow 1: []
     "#]]
     .assert_eq(&records(&lab));
 }
@@ -306,37 +153,4 @@ fn other_text_protocols_are_left_alone() {
             lab.log
         );
     }
-}
-
-#[test]
-fn requests_beyond_the_bound_go_out_unanswered() {
-    let (mut lab, flow) = lab(80);
-    for _ in 0..super::REQUESTS_MAX + 1 {
-        lab.send(flow, CLIENT, GET.as_bytes());
-    }
-    assert_eq!(lab.out.dropped_transactions, 1);
-    lab.send(flow, SERVER, [OK_TWO, OK_TWO].concat().as_bytes());
-    assert!(lab.log.contains("#3 flow 1: http 1 GET"), "{}", lab.log);
-    assert!(
-        lab.log
-            .contains("http 2 GET /a HTTP/1.1 host=\"h\" agent=\"\" referrer=\"\" sent=0 -> 200"),
-        "{}",
-        lab.log
-    );
-}
-
-#[test]
-fn damaged_transactions_do_no_harm() {
-    let request = "PUT /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n\
-                   3;x=y\r\nabc\r\n0\r\nTrailer: t\r\n\r\n";
-    let close = "HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\nall the rest";
-    survives_damage(
-        80,
-        &[
-            (CLIENT, request.repeat(2).into_bytes()),
-            (SERVER, OK_TWO.into()),
-            (CLIENT, GET.repeat(3).into_bytes()),
-            (SERVER, [OK_TWO, OK_TWO, close].concat().into_bytes()),
-        ],
-    );
 }
