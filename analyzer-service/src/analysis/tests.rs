@@ -1,3 +1,4 @@
+mod fragments;
 mod properties;
 
 use std::{num::NonZeroU64, ops::ControlFlow};
@@ -134,38 +135,6 @@ fn the_hierarchy_names_layers_as_tshark_does() {
         eth:vlan:ip 1
         eth:vlan:ip:udp 1
         eth:vlan:ip:udp:dns 1"#]],
-    );
-}
-
-#[test]
-fn a_request_in_fragments_is_read() {
-    let whole = frame::tcp(A, B, (40_000, 80), (101, PSH | ACK), HTTP_REQUEST);
-    let (first, later) = whole[20..].split_at(32);
-    let fragment = |offset, more, data| {
-        frame::ethernet(&frame::ipv4_fragment(
-            A,
-            B,
-            frame::TCP,
-            (5, offset, more),
-            data,
-        ))
-    };
-    let capture = Pcap::new(Order::Little)
-        .packet(0, 0, &fragment(0, true, first))
-        .packet(0, 0, &fragment(32, false, later))
-        .bytes();
-    let kept = run(&capture, &Options::default());
-    let host = kept.records().iter().find_map(|record| match &record.body {
-        Body::Http(http) => Some(http.host.clone()),
-        _ => None,
-    });
-    assert_eq!(host.as_deref(), Some("example.org"));
-    check_hierarchy(
-        &capture,
-        &expect![[r#"
-            eth 2
-            eth:ip 2
-            eth:ip:tcp 1"#]],
     );
 }
 

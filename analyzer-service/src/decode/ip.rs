@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use etherparse::{
-    IpAuthHeaderSlice, IpNumber, Ipv6FragmentHeaderSlice, Ipv6HeaderSlice, Ipv6RawExtHeaderSlice,
-    LaxIpv4Slice,
+    IpAuthHeaderSlice, IpNumber, Ipv4HeaderSlice, Ipv6FragmentHeaderSlice, Ipv6HeaderSlice,
+    Ipv6RawExtHeaderSlice, LaxIpv4Slice,
 };
 
 use super::{ChecksumErrors, Fragment, Ip, Layer, Transport, Walk, checksum};
@@ -63,7 +63,10 @@ impl<'a> Walk<'a> {
         if total > data.len() {
             self.short("malformed-ipv4", "the datagram is longer than its frame");
         }
-        if stopped.is_some() {
+        // What a later fragment begins with is the middle of a datagram, whatever the
+        // parser made of it.
+        let is_later = header.fragments_offset().value() > 0;
+        if stopped.is_some() && !is_later {
             self.short("malformed-ah", "the authentication header is broken");
         }
         let bytes = if total == 0 {
@@ -72,22 +75,20 @@ impl<'a> Walk<'a> {
             total as u64
         };
         let extension_bytes = ip.extensions().auth.map_or(0, |auth| auth.slice().len());
-        let payload_bytes = bytes.saturating_sub((header_bytes + extension_bytes) as u64);
-        let fragment = header.is_fragmenting_payload().then(|| Fragment {
-            identification: u32::from(header.identification()),
-            offset: u32::from(header.fragments_offset().value()) * 8,
-            length: payload_bytes,
-            more: header.more_fragments(),
-        });
         let payload = ip.payload();
+        let end = header_bytes + extension_bytes + payload.payload.len();
+        let (protocol, begin) = match is_later {
+            true => (header.protocol(), header_bytes),
+            false => (payload.ip_number, header_bytes + extension_bytes),
+        };
         let datagram = Datagram {
             source: header.source_addr().into(),
             target: header.destination_addr().into(),
-            protocol: payload.ip_number.0,
+            protocol: protocol.0,
             bytes,
-            payload: payload.payload,
-            payload_bytes,
-            fragment,
+            payload: data.get(begin..end).unwrap_or_default(),
+            payload_bytes: bytes.saturating_sub(begin as u64),
+            fragment: ipv4_fragment(&header, bytes, begin),
             bad_ip_checksum: !checksum::is_right(header.slice()),
             routed: false,
         };
@@ -124,6 +125,11 @@ impl<'a> Walk<'a> {
         }
         let n_headers = IPV6_HEADER_BYTES + behind.len() - extensions.payload.len();
         let payload_bytes = bytes.saturating_sub(n_headers as u64);
+        let fragment = extensions.fragment.map(|fragment| Fragment {
+            length: payload_bytes + u64::from(extensions.fragmented_bytes),
+            extension_bytes: extensions.fragmented_bytes,
+            ..fragment
+        });
         self.datagram(Datagram {
             source: header.source_addr().into(),
             target: header.destination_addr().into(),
@@ -131,10 +137,7 @@ impl<'a> Walk<'a> {
             bytes,
             payload: extensions.payload,
             payload_bytes,
-            fragment: extensions.fragment.map(|fragment| Fragment {
-                length: payload_bytes,
-                ..fragment
-            }),
+            fragment,
             bad_ip_checksum: false,
             routed: extensions.routed,
         });
@@ -164,6 +167,19 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// The place in its datagram of what comes `begin` bytes behind the start of this header.
+fn ipv4_fragment(header: &Ipv4HeaderSlice<'_>, bytes: u64, begin: usize) -> Option<Fragment> {
+    let n_header = header.slice().len();
+    header.is_fragmenting_payload().then(|| Fragment {
+        identification: u32::from(header.identification()),
+        protocol: header.protocol().0,
+        offset: u32::from(header.fragments_offset().value()) * 8,
+        length: bytes.saturating_sub(n_header as u64),
+        extension_bytes: u32::try_from(begin.saturating_sub(n_header)).unwrap_or(0),
+        more: header.more_fragments(),
+    })
+}
+
 /// What the extension headers say, up to a later fragment's: what follows that one is
 /// the middle of a datagram, whatever it looks like.
 ///
@@ -175,6 +191,8 @@ struct Extensions<'a> {
     protocol: IpNumber,
     payload: &'a [u8],
     fragment: Option<Fragment>,
+    /// Headers behind the fragment header: they are part of the datagram.
+    fragmented_bytes: u32,
     routed: bool,
     broken: bool,
 }
@@ -185,17 +203,23 @@ impl<'a> Extensions<'a> {
             protocol: next_header,
             payload: data,
             fragment: None,
+            fragmented_bytes: 0,
             routed: false,
             broken: false,
         };
         // Ends: every round takes at least eight bytes off the payload.
-        while let Some(extension) = read.next() {
+        loop {
+            let is_fragmented = read.fragment.is_some();
+            let Some(extension) = read.next() else { break };
             let Some((next, n_bytes)) = extension else {
                 read.broken = true;
                 break;
             };
             read.protocol = next;
             read.payload = read.payload.get(n_bytes..).unwrap_or_default();
+            if is_fragmented {
+                read.fragmented_bytes += u32::try_from(n_bytes).unwrap_or(0);
+            }
             if read.fragment.is_some_and(|fragment| fragment.offset > 0) {
                 break;
             }
@@ -224,8 +248,10 @@ impl<'a> Extensions<'a> {
                     // An atomic fragment (RFC 6946) is a whole datagram.
                     self.fragment = raw.is_fragmenting_payload().then(|| Fragment {
                         identification: raw.identification(),
+                        protocol: 0,
                         offset: u32::from(raw.fragment_offset().value()) * 8,
                         length: 0,
+                        extension_bytes: 0,
                         more: raw.more_fragments(),
                     });
                     (raw.next_header(), raw.slice().len())

@@ -80,10 +80,16 @@ pub struct Ip<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fragment {
     pub identification: u32,
+    /// IPv4: of the header, for it identifies the datagram too (RFC 791, 3.2). Zero for
+    /// IPv6, whose later fragments may say what they like (RFC 8200, 4.5).
+    pub protocol: u8,
     /// In bytes.
     pub offset: u32,
     /// In bytes, by the IP headers.
     pub length: u64,
+    /// Of these the ones in front of the transport header: extensions that are part of the
+    /// datagram. Known of the first fragment only.
+    pub extension_bytes: u32,
     pub more: bool,
 }
 

@@ -17,11 +17,12 @@ const LIFETIME: Duration = Duration::from_secs(60);
 /// Datagrams remembered at once, about 8 MiB of them.
 pub(super) const DATAGRAMS_MAX: usize = 65_536;
 
-/// What identifies a datagram (RFC 791, RFC 8200), and its VLANs.
+/// What identifies a datagram, and its VLANs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
     source: IpAddr,
     target: IpAddr,
+    /// As [`Fragment::protocol`].
     protocol: u8,
     identification: u32,
     vlans: Vlans,
@@ -42,14 +43,15 @@ pub(super) enum Head {
 }
 
 impl Head {
-    pub(super) fn of(transport: &Transport<'_>) -> Self {
-        match transport {
+    fn of(ip: &Ip<'_>) -> Self {
+        match &ip.transport {
             Transport::Tcp(tcp) => {
                 let syn = u32::from(tcp.has(Tcp::SYN));
-                let origin = tcp.seq.wrapping_add(syn);
+                let extensions = ip.fragment.map_or(0, |fragment| fragment.extension_bytes);
+                let n_headers = extensions.saturating_add(u32::from(tcp.header_bytes));
                 Self::Tcp {
                     ports: tcp.ports,
-                    origin: origin.wrapping_sub(u32::from(tcp.header_bytes)),
+                    origin: tcp.seq.wrapping_add(syn).wrapping_sub(n_headers),
                 }
             }
             Transport::Udp(udp) => Self::Ports(udp.ports),
@@ -64,6 +66,8 @@ impl Head {
 #[derive(Debug)]
 struct Datagram {
     head: Head,
+    /// Of the first fragment, behind its extension headers.
+    protocol: u8,
     since: Time,
     /// Of all its fragments so far.
     n_seen: u64,
@@ -104,17 +108,17 @@ impl Fragments {
         }
     }
 
-    /// What is known of the flow of this packet: from its own header, or from its
-    /// datagram's first fragment.
-    pub(super) fn head(&mut self, ip: &Ip<'_>, vlans: Vlans, time: Time) -> Head {
-        let own = Head::of(&ip.transport);
+    /// What is known of the flow of this packet, from its own header or from its
+    /// datagram's first fragment: its head and its protocol.
+    pub(super) fn head(&mut self, ip: &Ip<'_>, vlans: Vlans, time: Time) -> (Head, u8) {
+        let own = (Head::of(ip), ip.protocol);
         let Some(fragment) = ip.fragment else {
             return own;
         };
         let key = Key {
             source: ip.source,
             target: ip.target,
-            protocol: ip.protocol,
+            protocol: fragment.protocol,
             identification: fragment.identification,
             vlans,
         };
@@ -126,15 +130,16 @@ impl Fragments {
             Entry::Occupied(mut entry) if time.since(entry.get().since) <= LIFETIME => {
                 // Kept when complete, too: a fragment may come twice.
                 entry.get_mut().add(fragment);
-                entry.get().head
+                (entry.get().head, entry.get().protocol)
             }
-            _ => Head::None,
+            _ => own,
         }
     }
 
-    fn insert(&mut self, key: Key, head: Head, fragment: Fragment, time: Time) {
+    fn insert(&mut self, key: Key, (head, protocol): (Head, u8), fragment: Fragment, time: Time) {
         let mut datagram = Datagram {
             head,
+            protocol,
             since: time,
             n_seen: 0,
             n_total: None,

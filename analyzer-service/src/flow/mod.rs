@@ -94,8 +94,8 @@ impl FlowTable {
         stamp: Stamp,
         ended: &mut Vec<Ended>,
     ) -> Located {
-        let head = self.fragments.head(ip, frame.vlans, stamp.time);
-        let (tuple, icmp) = tuple(ip, head);
+        let (head, protocol) = self.fragments.head(ip, frame.vlans, stamp.time);
+        let (tuple, icmp) = tuple(ip, head, protocol);
         let (key, from_lower) = tuple.key(frame.vlans);
         let syn = match &ip.transport {
             Transport::Tcp(tcp) => (tcp.has(Tcp::SYN), tcp.has(Tcp::ACK)),

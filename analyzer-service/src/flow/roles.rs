@@ -14,13 +14,13 @@ pub(super) struct Roles {
     pub(super) midstream: bool,
 }
 
-/// What the flow of a packet goes by: its own ports, or its first fragment's.
-pub(super) fn tuple(ip: &Ip<'_>, head: Head) -> (Tuple, Option<IcmpKind>) {
-    let with = |ports| Tuple::with_ports(ip.source, ip.target, ip.protocol, ports);
+/// What the flow of a packet goes by: its own ports and protocol, or its first fragment's.
+pub(super) fn tuple(ip: &Ip<'_>, head: Head, protocol: u8) -> (Tuple, Option<IcmpKind>) {
+    let with = |ports| Tuple::with_ports(ip.source, ip.target, protocol, ports);
     match head {
         Head::Ports(ports) | Head::Tcp { ports, .. } => (with(ports), None),
         Head::Icmp(kind) => {
-            let tuple = Tuple::icmp(ip.source, ip.target, ip.protocol, kind);
+            let tuple = Tuple::icmp(ip.source, ip.target, protocol, kind);
             (tuple, Some(kind))
         }
         Head::None => (with(Ports::default()), None),

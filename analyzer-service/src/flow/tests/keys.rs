@@ -38,6 +38,47 @@ fn fragments_count_to_the_flow_of_the_first_one() {
 }
 
 #[test]
+fn ipv6_fragments_are_one_datagram_whatever_their_headers_say() {
+    let (a, b) = ([0xfd; 16], [0xfe; 16]);
+    let options = 60;
+    let whole = frame::ipv6_options(frame::UDP, &frame::udp(A, B, (1, 2), &[7; 40])[20..]);
+    let part =
+        |header, place, data| frame::ipv6(a, b, 44, &frame::ipv6_fragment(header, place, data));
+    let first = part(options, (9, 0, true), &whole[..32]);
+    check(
+        &[
+            (0, first.clone()),
+            (0, part(options, (9, 32, false), &whole[32..])),
+            // RFC 8200, 4.5: what the later ones say does not count.
+            (0, part(99, (9, 32, false), &whole[32..])),
+            (0, part(options, (10, 32, false), &whole[32..])),
+        ],
+        &expect![[r#"
+            @4 #1 17 [fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd]:1>[fefe:fefe:fefe:fefe:fefe:fefe:fefe:fefe]:2 3/224/64 0/0/0 Some(CaptureEnd)
+            @4 #2 60 [fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd]:0>[fefe:fefe:fefe:fefe:fefe:fefe:fefe:fefe]:0 1/72/24 0/0/0 Some(CaptureEnd)"#]],
+    );
+}
+
+/// An authentication header (RFC 4302) in front of `payload`.
+fn authenticated(next_header: u8, payload: &[u8]) -> Vec<u8> {
+    [&[next_header, 4], [0; 22].as_slice(), payload].concat()
+}
+
+#[test]
+fn fragments_behind_an_authentication_header_are_one_datagram() {
+    let whole = authenticated(frame::UDP, &udp((1, 2), &[4; 64])[20..]);
+    let part = |place, data| frame::ipv4_fragment(A, B, 51, place, data);
+    check(
+        &[
+            (0, part((9, 0, true), &whole[..48])),
+            (0, part((9, 48, false), &whole[48..])),
+            (0, frame::ip(A, B, 51, &whole)),
+        ],
+        &expect!["@3 #1 17 10.0.0.1:1>10.0.0.2:2 3/252/128 0/0/0 Some(CaptureEnd)"],
+    );
+}
+
+#[test]
 fn a_fragment_too_late_for_its_first_one_is_an_orphan() {
     let first = frame::ipv4_fragment(A, B, frame::UDP, (9, 0, true), &udp((1, 2), b"")[20..]);
     let later = frame::ipv4_fragment(A, B, frame::UDP, (9, 8, false), &[0; 8]);
