@@ -13,6 +13,7 @@ pub mod bench;
 pub mod caller;
 pub mod errors;
 pub mod fake_analyzer;
+pub mod faults;
 pub mod gate;
 pub mod messages;
 pub mod pair;

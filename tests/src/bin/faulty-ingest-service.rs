@@ -1,0 +1,52 @@
+//! ingest-service on a store and a catalog that fail at random, as a process
+//! that tests may kill.
+
+use std::{net::SocketAddr, process::ExitCode, sync::Arc};
+
+use ingest_service::{Config, Deps};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use weir_shared::serve::{ServiceProcess, service_main};
+use weir_tests::faults::{Faults, FaultyCatalog, FaultyStore, VARIABLE};
+
+#[derive(Debug, clap::Parser)]
+struct Faulty {
+    #[command(flatten)]
+    config: Config,
+    #[arg(long, env = VARIABLE, value_parser = Faults::parse)]
+    faults: Faults,
+}
+
+impl ServiceProcess for Faulty {
+    const NAME: &'static str = "faulty-ingest-service";
+    type Deps = Deps;
+
+    fn listen(&self) -> SocketAddr {
+        self.config.listen
+    }
+
+    fn is_health_check(&self) -> bool {
+        self.config.health
+    }
+
+    async fn open(&self) -> anyhow::Result<Deps> {
+        let mut deps = Deps::open(&self.config).await?;
+        deps.store = Arc::new(FaultyStore::new(deps.store, self.faults.clone()));
+        deps.catalog = Arc::new(FaultyCatalog::new(deps.catalog, self.faults.clone()));
+        Ok(deps)
+    }
+
+    async fn run(
+        self,
+        deps: Deps,
+        listener: TcpListener,
+        stop: CancellationToken,
+    ) -> anyhow::Result<()> {
+        ingest_service::run_with(self.config, deps, listener, stop).await
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    service_main::<Faulty>().await
+}

@@ -1,0 +1,165 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ingest_service::{
+    catalog::{
+        Catalog, CatalogError, CommitRules, Committed, ListQuery, SegmentCommit, StoredChunk, Times,
+    },
+    domain::{
+        capture::{Capture, DigestOnTheWay, SealParams, SealStep, Spec, StoredSlot},
+        id::{CaptureId, ChunkIndex, SegmentId, Uid},
+        range::Missing,
+        time::Timestamp,
+    },
+};
+
+use super::{Fate, Faults};
+
+/// A catalog whose operations end as [`Faults`] decides. None is ever half
+/// done: each is a transaction.
+#[derive(Debug)]
+pub struct FaultyCatalog {
+    catalog: Arc<dyn Catalog>,
+    faults: Faults,
+}
+
+impl FaultyCatalog {
+    #[must_use]
+    pub fn new(catalog: Arc<dyn Catalog>, faults: Faults) -> Self {
+        Self { catalog, faults }
+    }
+
+    async fn fated<T>(
+        &self,
+        operation: impl Future<Output = Result<T, CatalogError>> + Send,
+    ) -> Result<T, CatalogError> {
+        match self.faults.next().await {
+            Fate::Good => operation.await,
+            Fate::Before => Err(injected()),
+            Fate::After | Fate::Torn => {
+                operation.await?;
+                Err(injected())
+            }
+        }
+    }
+}
+
+fn injected() -> CatalogError {
+    CatalogError::Unavailable("injected".into())
+}
+
+#[async_trait]
+impl Catalog for FaultyCatalog {
+    async fn create(&self, spec: &Spec, at: Times) -> Result<Capture, CatalogError> {
+        self.fated(self.catalog.create(spec, at)).await
+    }
+
+    async fn by_id(&self, id: &CaptureId) -> Result<Option<Capture>, CatalogError> {
+        self.fated(self.catalog.by_id(id)).await
+    }
+
+    async fn by_uid(&self, uid: Uid) -> Result<Option<Capture>, CatalogError> {
+        self.fated(self.catalog.by_uid(uid)).await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Vec<Capture>, CatalogError> {
+        self.fated(self.catalog.list(query)).await
+    }
+
+    async fn slots(
+        &self,
+        uid: Uid,
+        indexes: &[ChunkIndex],
+    ) -> Result<Vec<(ChunkIndex, StoredSlot)>, CatalogError> {
+        self.fated(self.catalog.slots(uid, indexes)).await
+    }
+
+    async fn commit(
+        &self,
+        segments: &[SegmentCommit],
+        rules: CommitRules,
+    ) -> Result<Vec<Committed>, CatalogError> {
+        self.fated(self.catalog.commit(segments, rules)).await
+    }
+
+    async fn seal(
+        &self,
+        uid: Uid,
+        params: &SealParams,
+        known: Option<DigestOnTheWay>,
+        now: Timestamp,
+    ) -> Result<Option<(Capture, SealStep)>, CatalogError> {
+        self.fated(self.catalog.seal(uid, params, known, now)).await
+    }
+
+    async fn settle_digest(
+        &self,
+        uid: Uid,
+        computed: DigestOnTheWay,
+        at: Times,
+    ) -> Result<Option<Capture>, CatalogError> {
+        self.fated(self.catalog.settle_digest(uid, computed, at))
+            .await
+    }
+
+    async fn abandon_seal(&self, uid: Uid, expires: Timestamp) -> Result<(), CatalogError> {
+        self.fated(self.catalog.abandon_seal(uid, expires)).await
+    }
+
+    /// Read at the start, which is not what is tried here.
+    async fn sealing(&self) -> Result<Vec<Uid>, CatalogError> {
+        self.catalog.sealing().await
+    }
+
+    async fn missing(
+        &self,
+        uid: Uid,
+        count: Option<u32>,
+        ranges_max: usize,
+    ) -> Result<Option<(Capture, Missing)>, CatalogError> {
+        self.fated(self.catalog.missing(uid, count, ranges_max))
+            .await
+    }
+
+    async fn chunks(
+        &self,
+        uid: Uid,
+        from: ChunkIndex,
+        limit: u32,
+    ) -> Result<Vec<StoredChunk>, CatalogError> {
+        self.fated(self.catalog.chunks(uid, from, limit)).await
+    }
+
+    async fn delete(&self, id: &CaptureId, now: Timestamp) -> Result<Option<Uid>, CatalogError> {
+        self.fated(self.catalog.delete(id, now)).await
+    }
+
+    async fn expire(&self, now: Timestamp) -> Result<Option<Uid>, CatalogError> {
+        self.fated(self.catalog.expire(now)).await
+    }
+
+    async fn condemn_orphans(
+        &self,
+        segments: &[SegmentId],
+        now: Timestamp,
+    ) -> Result<(), CatalogError> {
+        self.fated(self.catalog.condemn_orphans(segments, now))
+            .await
+    }
+
+    async fn condemned(
+        &self,
+        after: Option<SegmentId>,
+        limit: u32,
+    ) -> Result<Vec<SegmentId>, CatalogError> {
+        self.fated(self.catalog.condemned(after, limit)).await
+    }
+
+    async fn swept(&self, segments: &[SegmentId]) -> Result<(), CatalogError> {
+        self.fated(self.catalog.swept(segments)).await
+    }
+
+    async fn forget_swept(&self, before: Timestamp) -> Result<(), CatalogError> {
+        self.fated(self.catalog.forget_swept(before)).await
+    }
+}
