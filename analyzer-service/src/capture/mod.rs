@@ -7,6 +7,8 @@ mod blocks;
 mod buffer;
 mod clock;
 mod interfaces;
+mod options;
+mod packets;
 mod pcap;
 mod pcapng;
 

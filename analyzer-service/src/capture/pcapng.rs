@@ -8,26 +8,27 @@ use pcap_parser::{
 };
 
 use super::{
-    Meta, RECORD_BYTES_MAX, Step,
+    RECORD_BYTES_MAX, Step,
     blocks::BlockType,
     buffer::Window,
-    clock::{Clock, Stamp},
-    interfaces::{Interfaces, Known, PER_SECTION_MAX},
+    clock::Clock,
+    interfaces::{Interfaces, PER_SECTION_MAX},
+    options,
+    packets::{LENGTHS, NO_INTERFACE, OPTIONS, PACKET_HEADER_BYTES, Refused, packet, simple},
     stop,
 };
 use crate::record::Verdict;
 
 /// Type and length.
 const BLOCK_HEADER_BYTES: usize = 8;
+/// The length again.
+const BLOCK_TRAILER_BYTES: usize = 4;
 /// Type, length and byte order: what tells how to read a section header.
 const SECTION_START_BYTES: usize = 12;
+/// A block's length is a multiple of it.
+const BLOCK_ALIGNMENT: usize = 4;
 const SECTION_MAGIC: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
 const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
-/// Before the data of an Enhanced and of an obsolete Packet Block.
-const PACKET_HEADER_BYTES: usize = 28;
-/// Before the data of a Simple Packet Block.
-const SIMPLE_HEADER_BYTES: usize = 12;
-
 /// What the current section header says of the blocks behind it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PcapNg {
@@ -118,7 +119,8 @@ impl PcapNg {
         self.block_type = block_type;
         let length = self.u32(window.data(), 4);
         let n_block = usize::try_from(length).unwrap_or(usize::MAX);
-        if n_block < block_type.bytes_min() || n_block > RECORD_BYTES_MAX {
+        let is_whole = n_block.is_multiple_of(BLOCK_ALIGNMENT);
+        if n_block < block_type.bytes_min() || n_block > RECORD_BYTES_MAX || !is_whole {
             let because = format!("a block of type {block_type} says it has {length} bytes");
             return Ok(Err(Verdict::Corrupt(stop(window, because))));
         }
@@ -147,6 +149,10 @@ impl PcapNg {
             | BlockType::PACKET => {}
             // Nothing in the others bears on a packet: their content is not looked at.
             _ => return Ok(Step::Other(data.len())),
+        }
+        let body = &data[BLOCK_HEADER_BYTES..data.len() - BLOCK_TRAILER_BYTES];
+        if !options::fit(block_type, body, self.big_endian) {
+            return Err(OPTIONS);
         }
         let parsed = if self.big_endian {
             parse_block_be(data)
@@ -238,16 +244,6 @@ impl PcapNg {
     }
 }
 
-/// Why a block ends the reading.
-enum Refused {
-    Corrupt(&'static str),
-    TooManyInterfaces,
-}
-
-const NO_INTERFACE: Refused =
-    Refused::Corrupt("a packet block names an interface that is not described");
-const LENGTHS: Refused = Refused::Corrupt("the lengths inside a block exceed it");
-
 /// Of a section header.
 fn big_endian(data: &[u8]) -> Option<bool> {
     let magic = data.get(8..SECTION_START_BYTES)?.try_into().ok()?;
@@ -255,44 +251,5 @@ fn big_endian(data: &[u8]) -> Option<bool> {
         (BYTE_ORDER_MAGIC, _) => Some(false),
         (_, BYTE_ORDER_MAGIC) => Some(true),
         _ => None,
-    }
-}
-
-fn simple(
-    wire_bytes: u32,
-    n_data: usize,
-    interfaces: &Interfaces,
-    n_block: usize,
-) -> Result<Step, Refused> {
-    let interface = interfaces.get(0).ok_or(NO_INTERFACE)?;
-    // The block does not say how much was captured: the least of three limits.
-    let mut n_captured = n_data.min(usize::try_from(wire_bytes).unwrap_or(usize::MAX));
-    if interface.snap_length != 0 {
-        n_captured = n_captured.min(usize::try_from(interface.snap_length).unwrap_or(usize::MAX));
-    }
-    let meta = meta(interface, None, wire_bytes);
-    let data = SIMPLE_HEADER_BYTES..SIMPLE_HEADER_BYTES + n_captured;
-    Ok(Step::Packet(meta, data, n_block))
-}
-
-fn packet(
-    interface: Known,
-    units: Option<u64>,
-    wire_bytes: u32,
-    n_captured: usize,
-    n_block: usize,
-) -> Result<Step, Refused> {
-    let meta = meta(interface, units, wire_bytes);
-    let data = PACKET_HEADER_BYTES..PACKET_HEADER_BYTES + n_captured;
-    Ok(Step::Packet(meta, data, n_block))
-}
-
-fn meta(interface: Known, units: Option<u64>, wire_bytes: u32) -> Meta {
-    let stamp = units.map(|units| interface.clock.stamp(units));
-    Meta {
-        time: stamp.map(|Stamp { time, .. }| time),
-        bad_time: stamp.is_some_and(|Stamp { bad, .. }| bad),
-        interface,
-        wire_bytes,
     }
 }
