@@ -15,6 +15,9 @@ use crate::{capture::Packet, record::IcmpKind};
 /// VLAN tags that are followed; beyond two (QinQ) they are rare.
 pub const VLANS_MAX: usize = 8;
 
+/// IEEE 802.1Q, 9.6: the null VLAN id. The tag says a priority, and no VLAN.
+const PRIORITY_TAG: u16 = 0;
+
 /// What the headers of one packet say.
 #[derive(Clone, Debug, Default)]
 pub struct Frame<'a> {
@@ -41,8 +44,11 @@ impl Vlans {
         &self.ids[..usize::from(self.len)]
     }
 
-    /// False when there are too many.
+    /// False when there are too many. A priority tag is none.
     fn push(&mut self, id: u16) -> bool {
+        if id == PRIORITY_TAG {
+            return true;
+        }
         let Some(place) = self.ids.get_mut(usize::from(self.len)) else {
             return false;
         };

@@ -126,8 +126,10 @@ impl Entry {
                 &mut self.client_mac,
             ),
         };
-        *from = from.or(frame.source_mac);
-        *to = to.or(frame.target_mac);
+        if (part.number, part.first_packet) == (1, stamp.number) {
+            *from = frame.source_mac;
+            *to = frame.target_mac;
+        }
         counters.packets += 1;
         counters.ip_bytes = counters.ip_bytes.saturating_add(ip.bytes);
         counters.payload_bytes = counters.payload_bytes.saturating_add(ip.payload_bytes);

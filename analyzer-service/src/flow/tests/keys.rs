@@ -113,6 +113,52 @@ fn vlans_keep_flows_apart() {
 }
 
 #[test]
+fn a_priority_tag_is_no_vlan() {
+    let packet = udp((1, 2), b"");
+    let back = frame::udp(B, A, (2, 1), b"");
+    let in_vlan = frame::vlan(5, 0x0800, &packet);
+    let frames = [
+        frame::ethernet_of(0x8100, &frame::vlan(0, 0x0800, &packet)),
+        frame::ethernet(&back),
+        frame::ethernet_of(0x8100, &frame::vlan(0, 0x8100, &in_vlan)),
+        frame::ethernet_of(0x8100, &in_vlan),
+    ];
+    let frames = frames.map(|frame| (0, frame));
+    expect![[r#"
+        @4 #1 17 10.0.0.1:1>10.0.0.2:2 1/28/0 1/28/0 Some(CaptureEnd)
+        @4 #2 17 10.0.0.1:1>10.0.0.2:2 2/56/0 0/0/0 Some(CaptureEnd) vlans=[5]"#]]
+    .assert_eq(&lines(&capture(&frames), &Options::default()));
+}
+
+#[test]
+fn hardware_addresses_are_those_of_the_first_packet() {
+    let mut second = frame::ethernet(&frame::udp(B, A, (2, 1), b""));
+    second[..12].fill(7);
+    let frames = [(0, frame::ethernet(&udp((1, 2), b""))), (0, second)];
+    let kept = run(&capture(&frames), &Options::default());
+    let first = &frames[0].1;
+    let (_, _, flow) = kept.flows()[0];
+    assert_eq!(
+        flow.client_mac.as_ref().map(|mac| &mac[..]),
+        first.get(6..12)
+    );
+    assert_eq!(flow.server_mac.as_ref().map(|mac| &mac[..]), first.get(..6));
+
+    // Linux's "any" device tells the sender's only.
+    let cooked = |last, packet: &[u8]| {
+        let header = [0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, last, 0, 0, 8, 0];
+        [&header, packet].concat()
+    };
+    let capture = Pcap::with(Order::Little, false, 113)
+        .packet(0, 0, &cooked(1, &udp((1, 2), b"")))
+        .packet(0, 0, &cooked(2, &frame::udp(B, A, (2, 1), b"")));
+    let kept = run(&capture.bytes(), &Options::default());
+    let (_, _, flow) = kept.flows()[0];
+    assert_eq!(flow.client_mac, Some([2, 0, 0, 0, 0, 1]));
+    assert_eq!(flow.server_mac, None);
+}
+
+#[test]
 fn a_wrong_checksum_is_counted_and_drops_nothing() {
     let mut wrong = udp((1, 2), b"data");
     wrong[30] ^= 1;
