@@ -5,7 +5,7 @@ pub(super) const ANALYSIS_BYTES_MAX: usize = 64 << 20;
 
 /// Transactions of one analysis that wait for an answer, or for the end of one: some
 /// hundred thousand.
-pub(super) const WAITING_BYTES_MAX: usize = 64 << 20;
+pub(super) const WAITING_BYTES_MAX: usize = 128 << 20;
 
 /// Answered questions of one analysis that are remembered for what comes twice.
 const ANSWERED_BYTES_MAX: usize = 32 << 20;

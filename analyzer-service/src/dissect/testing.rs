@@ -80,13 +80,9 @@ impl Lab {
     }
 
     pub(super) fn datagram(&mut self, flow: usize, from: Direction, payload: &[u8]) {
-        let context = self.context(flow, from);
-        let talk = &mut self.flows[flow];
-        let (slot, out) = (&mut talk.slot, &mut self.out);
-        let name = self
-            .dissectors
-            .datagram(slot, &context.with(&talk.flow), payload, out);
-        self.render(name);
+        self.packet(flow, from, |dissectors, slot, context, out| {
+            dissectors.datagram(slot, context, payload, out)
+        });
     }
 
     /// The SYN of both sides.
@@ -98,16 +94,7 @@ impl Lab {
             };
             let next = &mut self.flows[flow].next[side(from)];
             let seq = next.wrapping_sub(1);
-            self.segment(
-                flow,
-                from,
-                &Segment {
-                    seq,
-                    flags,
-                    payload: &[],
-                    missing: 0,
-                },
-            );
+            self.segment(flow, from, &bare(seq, flags));
         }
     }
 
@@ -121,17 +108,12 @@ impl Lab {
         let next = &mut self.flows[flow].next[side(from)];
         let seq = *next;
         *next = seq.wrapping_add(length(payload)).wrapping_add(missing);
-        let flags = TcpFlags::default();
-        self.segment(
-            flow,
-            from,
-            &Segment {
-                seq,
-                flags,
-                payload,
-                missing,
-            },
-        );
+        let segment = Segment {
+            payload,
+            missing,
+            ..bare(seq, TcpFlags::default())
+        };
+        self.segment(flow, from, &segment);
     }
 
     /// Bytes that are sent and not in the capture.
@@ -146,36 +128,23 @@ impl Lab {
             fin: true,
             ..TcpFlags::default()
         };
-        self.segment(
-            flow,
-            from,
-            &Segment {
-                seq,
-                flags,
-                payload: &[],
-                missing: 0,
-            },
-        );
+        self.segment(flow, from, &bare(seq, flags));
     }
 
     pub(super) fn segment(&mut self, flow: usize, from: Direction, segment: &Segment<'_>) {
-        let context = self.context(flow, from);
-        let talk = &mut self.flows[flow];
-        let (slot, out) = (&mut talk.slot, &mut self.out);
-        let name = self
-            .dissectors
-            .segment(slot, &context.with(&talk.flow), segment, out);
-        self.render(name);
+        self.packet(flow, from, |dissectors, slot, context, out| {
+            dissectors.segment(slot, context, segment, out)
+        });
     }
 
     /// The flow and, with the last one, the capture end.
     pub(super) fn end(&mut self, flow: usize) {
-        let context = self.context(flow, CLIENT);
-        self.packets -= 1;
-        let talk = &mut self.flows[flow];
-        let (slot, out) = (&mut talk.slot, &mut self.out);
-        self.dissectors.end(slot, &context.with(&talk.flow), out);
-        self.render(None);
+        // At its latest packet.
+        self.packets = self.packets.saturating_sub(1);
+        self.packet(flow, CLIENT, |dissectors, slot, context, out| {
+            dissectors.end(slot, context, out);
+            None
+        });
         let services = self.dissectors.services(&self.flows[flow].slot);
         writeln!(self.log, "end of flow {}: {services:?}", flow + 1).unwrap();
         if flow + 1 == self.flows.len() {
@@ -184,12 +153,28 @@ impl Lab {
         }
     }
 
-    fn context(&mut self, _flow: usize, direction: Direction) -> At {
+    /// Shows the dissectors the next packet of a flow.
+    fn packet(
+        &mut self,
+        flow: usize,
+        direction: Direction,
+        show: impl FnOnce(
+            &mut Dissectors,
+            &mut AppSlot,
+            &Context<'_>,
+            &mut Output,
+        ) -> Option<&'static str>,
+    ) {
         self.packets += 1;
-        At {
-            packets: self.packets,
+        let Talk { flow, slot, .. } = &mut self.flows[flow];
+        let context = Context {
+            time: Time(i128::from(self.packets) * 1_000_000),
+            packet_number: self.packets,
+            flow,
             direction,
-        }
+        };
+        let name = show(&mut self.dissectors, slot, &context, &mut self.out);
+        self.render(name);
     }
 
     fn render(&mut self, name: Option<&str>) {
@@ -210,19 +195,13 @@ impl Lab {
     }
 }
 
-struct At {
-    packets: u64,
-    direction: Direction,
-}
-
-impl At {
-    fn with<'a>(&self, flow: &'a FlowRef) -> Context<'a> {
-        Context {
-            time: Time(i128::from(self.packets) * 1_000_000),
-            packet_number: self.packets,
-            flow,
-            direction: self.direction,
-        }
+/// Without payload.
+fn bare(seq: u32, flags: TcpFlags) -> Segment<'static> {
+    Segment {
+        seq,
+        flags,
+        payload: &[],
+        missing: 0,
     }
 }
 

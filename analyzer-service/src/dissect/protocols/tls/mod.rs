@@ -7,6 +7,7 @@
 //! long to be an alert; where one direction is not in the capture, a number of
 //! encrypted records.
 
+mod handshake;
 mod hello;
 mod names;
 mod records;
@@ -19,7 +20,7 @@ use crate::{
         Context, Direction, Dissector, Malformed, Origin, Output, Registration, Scope, Taken,
         Transport, Verdict,
     },
-    record::{Body, Kind, TlsHandshake},
+    record::{Kind, TlsHandshake},
 };
 
 pub(super) const REGISTRATION: Registration = Registration {
@@ -57,6 +58,8 @@ struct Tls {
     retry: bool,
     recognised: bool,
     over: bool,
+    /// Of the room that transactions wait in.
+    held_bytes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -162,11 +165,17 @@ impl Tls {
     fn unit(&mut self, context: &Context<'_>, unit: Unit<'_>, out: &mut Output) {
         match unit {
             Unit::ClientHello(body) => match ClientHello::parse(&body) {
-                Some(hello) => self.client_hello(context, hello),
+                Some(hello) => {
+                    self.client_hello(context, hello);
+                    self.hold(out);
+                }
                 None => out.malformed.push(MALFORMED_HELLO),
             },
             Unit::ServerHello(body) => match ServerHello::parse(&body) {
-                Some(hello) => self.server_hello(context, hello),
+                Some(hello) => {
+                    self.server_hello(context, hello);
+                    self.hold(out);
+                }
                 None => out.malformed.push(MALFORMED_HELLO),
             },
             Unit::CipherChange => {
@@ -198,45 +207,6 @@ impl Tls {
         }
     }
 
-    fn client_hello(&mut self, context: &Context<'_>, hello: ClientHello) {
-        self.latest = Some(Origin::of(context));
-        // A second one, behind a retry or in a renegotiation, says the same.
-        self.side(context).hello_seen = true;
-        if !self.record.client_hello_seen {
-            self.record.client_hello_seen = true;
-            self.record.server_name = hello.server_name;
-            self.record.client_alpn = hello.protocols;
-            self.record.client_version = names::version(hello.version);
-            self.session_id = hello.session_id;
-        }
-    }
-
-    fn server_hello(&mut self, context: &Context<'_>, hello: ServerHello) {
-        self.latest = Some(Origin::of(context));
-        if hello.is_retry {
-            self.retry = true;
-            self.client.hello_seen = false;
-            self.client.records.encrypted = false;
-            return;
-        }
-        self.side(context).hello_seen = true;
-        if self.record.server_hello_seen {
-            return;
-        }
-        self.record.server_hello_seen = true;
-        self.record.version = names::version(hello.version);
-        self.record.cipher_suite = names::cipher_suite(hello.cipher_suite);
-        self.record.server_alpn = hello.protocol;
-        self.record.resumed = match hello.version {
-            names::TLS_1_3.. => hello.pre_shared_key,
-            _ => !hello.session_id.is_empty() && hello.session_id == self.session_id,
-        };
-    }
-
-    fn is_tls_1_3(&self) -> bool {
-        self.record.version.starts_with("TLS 1.3")
-    }
-
     /// A handshake message that cannot be read.
     fn encrypted(&mut self, context: &Context<'_>) {
         if self.client.finished && self.server.finished && self.hello_seen() {
@@ -263,21 +233,6 @@ impl Tls {
         if established {
             self.latest = Some(Origin::of(context));
             self.record.established = true;
-        }
-    }
-
-    fn hello_seen(&self) -> bool {
-        self.record.client_hello_seen || self.record.server_hello_seen
-    }
-
-    /// Once; nothing when there was no hello.
-    fn emit(&mut self, out: &mut Output) {
-        if let Some(origin) = self.latest.take()
-            && self.hello_seen()
-            && !self.over
-        {
-            let record = std::mem::take(&mut self.record);
-            out.emit_at(&origin, Body::Tls(Box::new(record)));
         }
     }
 }

@@ -1,83 +1,15 @@
+mod damage;
+mod wire;
+
 use expect_test::{Expect, expect};
+
+pub(in super::super) use wire::client_hello;
+use wire::*;
 
 use crate::dissect::{
     Direction,
-    testing::{CLIENT, Lab, SERVER, survives_damage},
+    testing::{CLIENT, Lab, SERVER},
 };
-
-const HANDSHAKE: u8 = 22;
-
-fn sized<const N: usize>(bytes: &[u8]) -> Vec<u8> {
-    let length = (bytes.len() as u64).to_be_bytes();
-    [&length[8 - N..], bytes].concat()
-}
-
-fn extension(kind: u16, content: &[u8]) -> Vec<u8> {
-    [&kind.to_be_bytes()[..], &sized::<2>(content)].concat()
-}
-
-fn record(content: u8, bytes: &[u8]) -> Vec<u8> {
-    [&[content, 3, 3][..], &sized::<2>(bytes)].concat()
-}
-
-fn message(kind: u8, body: &[u8]) -> Vec<u8> {
-    [&[kind][..], &sized::<3>(body)].concat()
-}
-
-/// The handshake message: a name, two protocols, TLS 1.3 and a reserved version.
-fn client_hello_message(name: &str) -> Vec<u8> {
-    let host = [&[0][..], &sized::<2>(name.as_bytes())].concat();
-    let protocols = [sized::<1>(b"h2"), sized::<1>(b"http/1.1")].concat();
-    let extensions = [
-        extension(0, &sized::<2>(&host)),
-        extension(16, &sized::<2>(&protocols)),
-        extension(43, &sized::<1>(&[0x7a, 0x7a, 3, 4, 3, 3])),
-    ];
-    let body = [
-        &[3, 3][..],
-        &[1; 32],
-        &sized::<1>(&[9; 32]),
-        &sized::<2>(&[0x13, 1, 0xc0, 0x2f]),
-        &sized::<1>(&[0]),
-        &sized::<2>(&extensions.concat()),
-    ];
-    message(1, &body.concat())
-}
-
-/// In one record.
-pub(in super::super) fn client_hello(name: &str) -> Vec<u8> {
-    record(HANDSHAKE, &client_hello_message(name))
-}
-
-fn server_hello(version: u16, session: &[u8], cipher: u16, extensions: &[Vec<u8>]) -> Vec<u8> {
-    server_hello_with(&[2; 32], version, session, cipher, extensions)
-}
-
-fn server_hello_with(
-    random: &[u8; 32],
-    version: u16,
-    session: &[u8],
-    cipher: u16,
-    extensions: &[Vec<u8>],
-) -> Vec<u8> {
-    let body = [
-        &version.to_be_bytes()[..],
-        random,
-        &sized::<1>(session),
-        &cipher.to_be_bytes(),
-        &[0],
-        &sized::<2>(&extensions.concat()),
-    ];
-    record(HANDSHAKE, &message(2, &body.concat()))
-}
-
-fn server_hello_1_3() -> Vec<u8> {
-    server_hello(0x0303, &[9; 32], 0x1301, &[extension(43, &[3, 4])])
-}
-
-fn change_cipher() -> Vec<u8> {
-    record(20, &[1])
-}
 
 fn check(parts: &[(Direction, Vec<u8>)], expected: &Expect) {
     let mut lab = Lab::new();
@@ -218,18 +150,6 @@ fn a_hello_may_span_segments_and_records() {
 }
 
 #[test]
-fn a_hello_in_more_records_than_any_needs_is_refused() {
-    let hello = client_hello_message("a.example");
-    let spread = |bytes: usize| hello.chunks(bytes).flat_map(|part| record(HANDSHAKE, part));
-    check(
-        &[(CLIENT, spread(1).collect())],
-        &expect![[r#"
-        end of flow 1: []
-    "#]],
-    );
-}
-
-#[test]
 fn the_first_fatal_alert_is_named() {
     check(
         &[
@@ -288,69 +208,4 @@ fn it_is_known_by_its_first_bytes_after_another_protocol() {
         end of flow 1: ["tls"]
     "#]]
     .assert_eq(&lab.log);
-}
-
-#[test]
-fn other_protocols_on_its_ports_are_left_alone() {
-    check(
-        &[(CLIENT, b"SSH-2.0-x\r\n".to_vec()), (SERVER, vec![0; 50])],
-        &expect![[r#"
-        end of flow 1: []
-    "#]],
-    );
-}
-
-#[test]
-fn nonsense_is_a_finding_only_behind_a_record() {
-    check(
-        &[
-            (CLIENT, client_hello("a")),
-            (SERVER, vec![0; 50]),
-            (CLIENT, vec![0; 50]),
-        ],
-        &expect![[r#"
-        #5 malformed-tls: no TLS record where one should be
-        #3 flow 1: tls "a" offers TLS 1.3 ["h2", "http/1.1"]
-        end of flow 1: ["tls"]
-    "#]],
-    );
-}
-
-#[test]
-fn a_broken_hello_is_a_finding() {
-    check(
-        &[(CLIENT, record(HANDSHAKE, &message(1, &[3, 3, 0])))],
-        &expect![[r#"
-        #3 malformed-tls: hello cut or invalid
-        end of flow 1: ["tls"]
-    "#]],
-    );
-}
-
-#[test]
-fn damaged_handshakes_do_no_harm() {
-    let certificate = record(HANDSHAKE, &message(11, &[0; 3_000]));
-    let protocol = extension(16, &sized::<2>(&sized::<1>(b"h2")));
-    let hello = server_hello(0x0303, &[7; 32], 0xc02f, &[protocol]);
-    let hellos = client_hello_message("a.example");
-    let spread: Vec<u8> = hellos
-        .chunks(50)
-        .flat_map(|part| record(HANDSHAKE, part))
-        .collect();
-    let finished = [change_cipher(), record(HANDSHAKE, &[0; 40])].concat();
-    survives_damage(
-        443,
-        &[
-            (CLIENT, spread),
-            (SERVER, [hello, certificate, server_hello_1_3()].concat()),
-            (
-                CLIENT,
-                [client_hello("b"), finished.clone(), record(21, &[1, 0])].concat(),
-            ),
-            (
-                SERVER,
-                [finished, record(23, &[0; 100]), record(21, &[2, 40])].concat(),
-            ),
-        ],
-    );
 }

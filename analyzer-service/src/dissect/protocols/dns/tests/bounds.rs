@@ -63,7 +63,7 @@ fn names_that_wait_are_bounded_in_the_whole_analysis() {
     let name = [&label[..]; 4].join(".");
     let query = message(7, QUERY, &[(&name, 1)], &[]);
     let mut lab = Lab::new();
-    let flows: Vec<_> = (0..800).map(|port| lab.flow(4_000 + port, 53)).collect();
+    let flows: Vec<_> = (0..1_200).map(|port| lab.flow(4_000 + port, 53)).collect();
     for flow in &flows {
         for _ in 0..FLOW_QUERIES_MAX {
             lab.datagram(*flow, CLIENT, &query);

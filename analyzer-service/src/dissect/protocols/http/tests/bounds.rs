@@ -58,7 +58,7 @@ fn damaged_transactions_do_no_harm() {
 fn requests_that_wait_are_bounded_in_the_whole_analysis() {
     let request = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(1_000));
     let mut lab = Lab::new();
-    let flows: Vec<_> = (0..800).map(|port| lab.flow(4_000 + port, 80)).collect();
+    let flows: Vec<_> = (0..1_200).map(|port| lab.flow(4_000 + port, 80)).collect();
     for flow in &flows {
         lab.send(*flow, CLIENT, request.repeat(REQUESTS_MAX).as_bytes());
     }
