@@ -63,9 +63,10 @@ pub struct Config {
     /// [default: file:// and the absolute path of ./weir-data/store]
     #[arg(long, env = "WEIR_STORE")]
     pub store: Option<String>,
-    /// Catalog of captures: sqlite:///FILE.
+    /// Catalog of captures: sqlite:///FILE or postgres://USER@HOST/DATABASE.
     /// [default: sqlite:// and the absolute path of ./weir-data/catalog.db]
-    #[arg(long, env = "WEIR_CATALOG")]
+    // Help would print the variable's value, and a password in it.
+    #[arg(long, env = "WEIR_CATALOG", hide_env_values = true)]
     pub catalog: Option<String>,
     /// The analyzer-service that captures are analyzed by.
     #[arg(long, env = "WEIR_ANALYZER", default_value = ANALYZER)]

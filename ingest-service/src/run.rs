@@ -15,7 +15,7 @@ use weir_shared::{
 };
 
 use crate::{
-    catalog::{Catalog, SqliteCatalog},
+    catalog::{self, Catalog},
     config::Config,
     domain::ingest::Ingest,
     grpc::{self, AnalyzerClient, Service},
@@ -46,15 +46,15 @@ impl Deps {
         let parsed = Url::parse(&url).with_context(|| format!("--store {url}"))?;
         let store_directory = parsed.to_file_path().ok();
         let url = config.catalog_url()?;
-        let catalog = SqliteCatalog::open(&url)
+        let catalog = catalog::open(&url)
             .await
-            .with_context(|| format!("--catalog {url}"))?;
+            .with_context(|| format!("--catalog {}", catalog::without_password(&url)))?;
         let analyzer = grpc::connect(&config.analyzer)
             .with_context(|| format!("--analyzer {}", config.analyzer))?;
         Ok(Self {
             store,
             store_directory,
-            catalog: Arc::new(catalog),
+            catalog,
             analyzer,
         })
     }

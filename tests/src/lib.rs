@@ -11,6 +11,7 @@
 pub mod analysis;
 pub mod bench;
 pub mod caller;
+pub mod catalog;
 pub mod errors;
 pub mod fake_analyzer;
 pub mod faults;

@@ -21,6 +21,7 @@ use weir_shared::store::{self, SegmentStore};
 use crate::{
     analysis::AnalyzerCaller,
     caller::{Caller, channel},
+    catalog,
     gate::Gate,
     until::within,
 };
@@ -206,6 +207,7 @@ async fn start_analyzer(setup: &Setup, directory: &Path) -> Service {
 async fn start_ingest(setup: &Setup, directory: &Path, analyzer: SocketAddr) -> Service {
     let mut config = ingest_service::Config::default_in(directory).unwrap();
     config.store = Some(store_url(directory));
+    config.catalog = Some(catalog::url(directory).await);
     config.analyzer = format!("http://{analyzer}");
     if let Some(change) = setup.ingest {
         change(&mut config);

@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::{
     analysis::AnalyzerCaller,
     caller::{Caller, channel},
+    catalog,
     until::within,
 };
 
@@ -65,10 +66,10 @@ impl Process {
         analyzer: SocketAddr,
         environment: &[(&str, &str)],
     ) -> Self {
-        let directory = directory.display();
+        let catalog = catalog::url(directory).await;
         let args = [
-            &format!("--store=file://{directory}/store"),
-            &format!("--catalog=sqlite://{directory}/catalog.db"),
+            &format!("--store=file://{}/store", directory.display()),
+            &format!("--catalog={catalog}"),
             &format!("--analyzer=http://{analyzer}"),
         ];
         Self::start(program, &args.map(String::as_str), environment).await

@@ -111,7 +111,9 @@ const RULES: &[Rule] = &[
             "sqlx",
             "object_store",
             "sqlite",
+            "postgres",
             "SqliteCatalog",
+            "PostgresCatalog",
             "ObjectSegments",
         ],
     },
@@ -131,7 +133,7 @@ const RULES: &[Rule] = &[
         what: "the edge is below run",
         below: &["ingest-service/src/grpc", "analyzer-service/src/grpc"],
         except: &[],
-        names: &["crate::run", "sqlx", "SqliteCatalog"],
+        names: &["crate::run", "sqlx", "SqliteCatalog", "PostgresCatalog"],
     },
     Rule {
         what: "no library knows the other service",

@@ -18,11 +18,11 @@ pub(crate) async fn suite(catalog: &dyn Catalog) {
     lifecycle::suite(catalog).await;
 }
 
-pub(super) const NOW: Timestamp = Timestamp(1_000_000_000);
-pub(super) const KEPT: Duration = Duration::from_secs(60);
-pub(super) const CAPTURE_BYTES_MAX: u64 = 1000;
+pub(crate) const NOW: Timestamp = Timestamp(1_000_000_000);
+pub(crate) const KEPT: Duration = Duration::from_secs(60);
+pub(crate) const CAPTURE_BYTES_MAX: u64 = 1000;
 
-pub(super) fn rules() -> CommitRules {
+pub(crate) fn rules() -> CommitRules {
     CommitRules {
         now: NOW,
         expires: NOW.plus(KEPT),
@@ -30,7 +30,7 @@ pub(super) fn rules() -> CommitRules {
     }
 }
 
-pub(super) fn spec(id: &str, declared: Declared) -> Spec {
+pub(crate) fn spec(id: &str, declared: Declared) -> Spec {
     Spec {
         id: Some(id.parse().unwrap()),
         declared,
@@ -38,7 +38,7 @@ pub(super) fn spec(id: &str, declared: Declared) -> Spec {
     }
 }
 
-pub(super) async fn create(catalog: &dyn Catalog, id: &str, declared: Declared) -> Capture {
+pub(crate) async fn create(catalog: &dyn Catalog, id: &str, declared: Declared) -> Capture {
     let at = Times {
         now: NOW,
         expires: NOW.plus(KEPT),
@@ -46,7 +46,7 @@ pub(super) async fn create(catalog: &dyn Catalog, id: &str, declared: Declared) 
     catalog.create(&spec(id, declared), at).await.unwrap()
 }
 
-pub(super) fn of_count(chunk_count: u32) -> Declared {
+pub(crate) fn of_count(chunk_count: u32) -> Declared {
     Declared {
         chunk_count: Some(chunk_count),
         ..Declared::default()
@@ -54,7 +54,7 @@ pub(super) fn of_count(chunk_count: u32) -> Declared {
 }
 
 /// A segment of these chunks, one behind the other.
-pub(super) fn segment(capture: Uid, chunks: &[(u32, &[u8])]) -> SegmentCommit {
+pub(crate) fn segment(capture: Uid, chunks: &[(u32, &[u8])]) -> SegmentCommit {
     let mut offset = 0;
     let mut records = Vec::new();
     for (index, data) in chunks {
@@ -77,21 +77,21 @@ pub(super) fn segment(capture: Uid, chunks: &[(u32, &[u8])]) -> SegmentCommit {
     }
 }
 
-pub(super) async fn commit(catalog: &dyn Catalog, segment: SegmentCommit) -> Committed {
+pub(crate) async fn commit(catalog: &dyn Catalog, segment: SegmentCommit) -> Committed {
     let mut all = catalog.commit(&[segment], rules()).await.unwrap();
     assert_eq!(all.len(), 1);
     all.remove(0)
 }
 
 #[track_caller]
-pub(super) fn slots_of(committed: Committed) -> (Vec<SlotOutcome>, Capture) {
+pub(crate) fn slots_of(committed: Committed) -> (Vec<SlotOutcome>, Capture) {
     match committed {
         Committed::Slots { outcomes, capture } => (outcomes, *capture),
         other => panic!("not committed: {other:?}"),
     }
 }
 
-pub(super) fn sha(data: &[u8]) -> Option<Sha256> {
+pub(crate) fn sha(data: &[u8]) -> Option<Sha256> {
     Some(Sha256::of(data))
 }
 

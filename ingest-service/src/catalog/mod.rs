@@ -2,13 +2,18 @@
 
 #[cfg(test)]
 pub(crate) mod conformance;
+mod open;
+mod postgres;
+mod sql;
 mod sqlite;
 
 use std::{collections::BTreeMap, error::Error, fmt::Debug};
 
 use async_trait::async_trait;
 
-pub use sqlite::{OpenError, SqliteCatalog};
+pub use open::{OpenError, open, without_password};
+pub use postgres::PostgresCatalog;
+pub use sqlite::SqliteCatalog;
 
 use crate::domain::{
     capture::{

@@ -25,6 +25,8 @@ const LABEL_NAME_BYTES_MAX: usize = 128;
 const LABEL_VALUE_BYTES_MAX: usize = 1024;
 /// Longest name that file systems allow is 255 bytes; a path may be told too.
 const FILE_NAME_BYTES_MAX: usize = 4096;
+/// The one character that PostgreSQL can't keep in a text; no path has it.
+const NUL: char = '\0';
 
 pub(super) fn invalid(field: &'static str, why: impl Display) -> Error {
     Error::Field {
@@ -59,6 +61,9 @@ pub(super) fn spec(spec: proto::CaptureSpec, limits: ChunkLimits) -> Result<Spec
         return Err(invalid("file_name", "is longer than 4,096 bytes"));
     }
     let chunk_bytes_max = limits.chunk_bytes_max;
+    if file_name.contains(NUL) {
+        return Err(invalid("file_name", "has a NUL character"));
+    }
     if chunk_bytes.is_some_and(|b| b == 0 || b > chunk_bytes_max) {
         let why = format!("must be 1 to {chunk_bytes_max}");
         return Err(invalid("chunk_bytes", why));
@@ -126,6 +131,9 @@ pub(super) fn labels(labels: HashMap<String, String>) -> Result<BTreeMap<String,
         if value.len() > LABEL_VALUE_BYTES_MAX {
             let why = format!("a value has at most {LABEL_VALUE_BYTES_MAX} bytes");
             return Err(invalid("labels", why));
+        }
+        if name.contains(NUL) || value.contains(NUL) {
+            return Err(invalid("labels", "has a NUL character"));
         }
     }
     Ok(labels.into_iter().collect())

@@ -107,10 +107,18 @@ async fn a_deadline_ends_an_analysis_that_computes() {
 
 #[tokio::test]
 async fn a_stalled_client_holds_its_place_until_its_deadline() {
-    let pair = Pair::with(one_place()).await;
+    let gate = Gate::closed();
+    let pair = Pair::with(Setup {
+        analyzer_gate: Some(gate.clone()),
+        ..one_place()
+    })
+    .await;
     store_large(&pair.caller()).await;
     let stalled = Caller::new(narrow_channel(pair.ingest.address));
     let answer = stalled.begin_analysis("large", Some(DEADLINE)).await;
+    // It has its place: nobody who asks for one takes it away.
+    gate.until_waiting(1).await;
+    gate.open();
     // Nothing of it is read until the analyzer is idle.
     until_idle(&pair.analyzer_caller()).await;
     check_refused(end_of!(answer.unwrap()), Code::DeadlineExceeded, "DEADLINE");

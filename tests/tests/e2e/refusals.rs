@@ -60,6 +60,30 @@ async fn a_refused_message_keeps_what_came_before() {
 }
 
 #[tokio::test]
+async fn texts_that_not_every_catalog_can_keep_are_refused() {
+    let pair = Pair::start().await;
+    let caller = pair.caller();
+    let named = CaptureSpec {
+        file_name: "a\0b".into(),
+        ..spec("c")
+    };
+    let labelled = |name: &str, value: &str| CaptureSpec {
+        labels: [(name.to_owned(), value.to_owned())].into(),
+        ..spec("c")
+    };
+    for (field, spec) in [
+        ("file_name", named),
+        ("labels", labelled("a\0", "b")),
+        ("labels", labelled("a", "\0")),
+    ] {
+        let status = refused(&caller, vec![open_with(spec)]).await;
+        check_invalid_field(&status, field);
+    }
+    let unknown = caller.get("c").await.unwrap_err();
+    check_error(&unknown, Code::NotFound, "CAPTURE_UNKNOWN");
+}
+
+#[tokio::test]
 async fn messages_come_in_one_order() {
     let pair = Pair::start().await;
     let caller = pair.caller();

@@ -11,6 +11,7 @@ use sqlx::{
 use weir_shared::store::create_synced;
 
 use super::SqliteCatalog;
+use crate::catalog::OpenError;
 
 /// How long a transaction waits for another process's: far above any commit,
 /// below what a caller waits for.
@@ -27,21 +28,6 @@ const BUSY_RETRIES_MAX: usize = 500;
 const READERS: u32 = 4;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
-
-/// Why a catalog can't be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    #[error("cannot create the catalog's directory")]
-    Directory(#[source] std::io::Error),
-    #[error("not supported: use sqlite:///PATH")]
-    Scheme,
-    #[error("not a SQLite URL")]
-    Url(#[source] sqlx::Error),
-    #[error("cannot open the catalog")]
-    Open(#[source] sqlx::Error),
-    #[error("cannot bring the catalog to this version's schema")]
-    Migrate(#[source] sqlx::migrate::MigrateError),
-}
 
 impl SqliteCatalog {
     /// Opens the file that `sqlite:///PATH` names, and makes it when there is none.
@@ -66,15 +52,15 @@ impl SqliteCatalog {
         if let Some(directory) = directory.filter(|d| *d != Path::new("")) {
             create_synced(directory).map_err(OpenError::Directory)?;
         }
-        let writer = pool()
+        let writers = pool()
             .max_connections(1)
             .max_lifetime(None)
             .idle_timeout(None);
-        let writer = connect(&writer, &options).await?;
-        migrate(&writer).await?;
+        let writers = connect(&writers, &options).await?;
+        migrate(&writers).await?;
         let readers = pool().max_connections(READERS).max_lifetime(None);
         let readers = connect(&readers, &options.read_only(true)).await?;
-        Ok(Self { writer, readers })
+        Ok(Self { writers, readers })
     }
 }
 

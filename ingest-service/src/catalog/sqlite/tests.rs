@@ -3,7 +3,14 @@ use std::{sync::Arc, time::Duration};
 use tokio::runtime::Handle;
 
 use super::*;
-use crate::catalog::conformance;
+use crate::{
+    catalog::{Catalog as _, CatalogError, OpenError, Times, conformance, sql::knows_segment},
+    domain::{
+        capture::Spec,
+        id::{ChunkIndex, SegmentId},
+        time::Timestamp,
+    },
+};
 
 async fn open(directory: &tempfile::TempDir) -> SqliteCatalog {
     let url = format!("sqlite://{}/catalog.db", directory.path().display());
@@ -32,8 +39,9 @@ async fn an_entered_segment_settles_a_commit_whose_outcome_is_unknown() {
     let catalog = open(&directory).await;
     let capture = conformance::store_two_of_three(&catalog, "settle").await;
     let chunks = catalog.chunks(capture.uid, ChunkIndex(0), 1).await.unwrap();
-    assert!(catalog.knows_segment(chunks[0].segment).await.unwrap());
-    assert!(!catalog.knows_segment(SegmentId::generate()).await.unwrap());
+    assert!(knows_segment(&catalog, chunks[0].segment).await.unwrap());
+    let unknown = knows_segment(&catalog, SegmentId::generate()).await;
+    assert!(!unknown.unwrap());
 }
 
 #[tokio::test]
@@ -43,9 +51,9 @@ async fn every_commit_is_synced() {
     let pragma = |name: &'static str| sqlx::query_scalar::<_, String>(name);
     let synchronous = sqlx::query_scalar::<_, i64>("PRAGMA synchronous");
     let (full, foreign_keys) = (2, sqlx::query_scalar::<_, i64>("PRAGMA foreign_keys"));
-    assert_eq!(synchronous.fetch_one(&catalog.writer).await.unwrap(), full);
-    assert_eq!(foreign_keys.fetch_one(&catalog.writer).await.unwrap(), 1);
-    let journal = pragma("PRAGMA journal_mode").fetch_one(&catalog.writer);
+    assert_eq!(synchronous.fetch_one(&catalog.writers).await.unwrap(), full);
+    assert_eq!(foreign_keys.fetch_one(&catalog.writers).await.unwrap(), 1);
+    let journal = pragma("PRAGMA journal_mode").fetch_one(&catalog.writers);
     assert_eq!(journal.await.unwrap(), "wal");
 }
 
@@ -53,13 +61,16 @@ async fn every_commit_is_synced() {
 async fn a_dropped_commit_leaves_the_writer_usable() {
     let directory = tempfile::tempdir().unwrap();
     let catalog = open(&directory).await;
-    let mut tx = catalog.begin().await.unwrap();
+    let mut tx = catalog.writers.begin_with(DIALECT.begin).await.unwrap();
     sqlx::query("DELETE FROM captures")
         .execute(&mut *tx)
         .await
         .unwrap();
     drop(tx);
-    let next = tokio::time::timeout(Duration::from_secs(60), catalog.begin());
+    let next = tokio::time::timeout(
+        Duration::from_secs(60),
+        catalog.writers.begin_with(DIALECT.begin),
+    );
     next.await.expect("the writer is free again").unwrap();
 }
 
@@ -101,7 +112,7 @@ async fn a_full_disk_is_told_and_leaves_the_writer_usable() {
     let directory = tempfile::tempdir().unwrap();
     let catalog = open(&directory).await;
     let full = sqlx::query_scalar::<_, i64>("PRAGMA max_page_count = 1");
-    full.fetch_one(&catalog.writer).await.unwrap();
+    full.fetch_one(&catalog.writers).await.unwrap();
     let at = Times {
         now: Timestamp(1),
         expires: Timestamp(2),

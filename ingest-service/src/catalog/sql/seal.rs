@@ -1,11 +1,11 @@
 //! Captures become complete.
 
 use futures::TryStreamExt as _;
-use sqlx::SqliteConnection;
 
 use super::{
     super::{CatalogError, Times},
     row,
+    session::{Session, sql},
 };
 use crate::domain::{
     capture::{Capture, DigestOnTheWay, Refusal, SealParams, SealStep, State},
@@ -15,13 +15,13 @@ use crate::domain::{
 };
 
 pub(super) async fn seal(
-    db: &mut SqliteConnection,
+    db: &mut impl Session,
     uid: Uid,
     params: &SealParams,
     known: Option<DigestOnTheWay>,
     now: Timestamp,
 ) -> Result<Option<(Capture, SealStep)>, CatalogError> {
-    let Some(mut capture) = row::by_uid(db, uid).await? else {
+    let Some(mut capture) = row::lock(db, uid).await? else {
         return Ok(None);
     };
     let step = capture.seal(params, known)?;
@@ -32,7 +32,7 @@ pub(super) async fn seal(
 
 /// Seals by the declared count; what stands against it is told to who asks.
 pub(super) async fn seal_if_complete(
-    db: &mut SqliteConnection,
+    db: &mut impl Session,
     capture: &mut Capture,
     known: Option<DigestOnTheWay>,
     now: Timestamp,
@@ -51,12 +51,12 @@ pub(super) async fn seal_if_complete(
 
 /// The inner result is the digest's verdict: in either case the row has changed.
 pub(super) async fn settle_digest(
-    db: &mut SqliteConnection,
+    db: &mut impl Session,
     uid: Uid,
     computed: DigestOnTheWay,
     at: Times,
 ) -> Result<Result<Option<Capture>, Refusal>, CatalogError> {
-    let Some(mut capture) = row::by_uid(db, uid).await? else {
+    let Some(mut capture) = row::lock(db, uid).await? else {
         return Ok(Ok(None));
     };
     let settled = capture.settle_digest(computed);
@@ -69,11 +69,11 @@ pub(super) async fn settle_digest(
 }
 
 pub(super) async fn abandon(
-    db: &mut SqliteConnection,
+    db: &mut impl Session,
     uid: Uid,
     expires: Timestamp,
 ) -> Result<(), CatalogError> {
-    let Some(mut capture) = row::by_uid(db, uid).await? else {
+    let Some(mut capture) = row::lock(db, uid).await? else {
         return Ok(());
     };
     if capture.state == State::Sealing {
@@ -85,7 +85,7 @@ pub(super) async fn abandon(
 }
 
 async fn finish(
-    db: &mut SqliteConnection,
+    db: &mut impl Session,
     capture: &mut Capture,
     step: SealStep,
     now: Timestamp,
@@ -97,10 +97,9 @@ async fn finish(
     Ok(())
 }
 
-async fn whole_crc(db: &mut SqliteConnection, capture: &Capture) -> Result<u32, CatalogError> {
-    let mut rows = sqlx::query("SELECT bytes, crc32c FROM chunks WHERE uid = ? ORDER BY idx")
-        .bind(&capture.uid.as_bytes()[..])
-        .fetch(db);
+async fn whole_crc(db: &mut impl Session, capture: &Capture) -> Result<u32, CatalogError> {
+    let chunks = sql("SELECT bytes, crc32c FROM chunks WHERE uid = $1 ORDER BY idx");
+    let mut rows = db.rows(chunks.bind(capture.uid.as_bytes()));
     let mut whole = CrcCombiner::default();
     while let Some(chunk) = rows.try_next().await? {
         whole.append(

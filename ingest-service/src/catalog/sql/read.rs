@@ -1,10 +1,9 @@
 //! Questions that change nothing.
 
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
-
 use super::{
     super::{CatalogError, ListQuery, StoredChunk},
     row,
+    session::{Session, sql},
 };
 use crate::domain::{
     capture::{Capture, StoredSlot},
@@ -12,45 +11,45 @@ use crate::domain::{
     range::{IndexRange, Missing},
 };
 
-pub(super) async fn list(
-    db: &mut SqliteConnection,
+pub(super) async fn list<S: Session>(
+    db: &mut S,
     query: &ListQuery,
 ) -> Result<Vec<Capture>, CatalogError> {
-    let mut sql = QueryBuilder::<Sqlite>::new(row::select_captures!("WHERE true"));
-    if let Some(before) = query.before {
-        sql.push(" AND c.uid < ")
-            .push_bind(before.as_bytes().to_vec());
+    let mut sql = row::select_captures::<S>().push("WHERE true");
+    if let Some(before) = &query.before {
+        sql = sql.push(" AND c.uid < ").push_bind(before.as_bytes());
     }
     if let Some(state) = query.state {
-        sql.push(" AND c.state = ")
+        sql = sql
+            .push(" AND c.state = ")
             .push_bind(row::state_code(state));
     }
     for (name, value) in &query.labels {
-        sql.push(" AND EXISTS (SELECT 1 FROM capture_labels l WHERE l.uid = c.uid AND l.name = ")
-            .push_bind(name.clone())
+        sql = sql
+            .push(" AND EXISTS (SELECT 1 FROM capture_labels l WHERE l.uid = c.uid AND l.name = ")
+            .push_bind(&**name)
             .push(" AND l.value = ")
-            .push_bind(value.clone())
+            .push_bind(&**value)
             .push(")");
     }
-    sql.push(" ORDER BY c.uid DESC LIMIT ")
+    let newest_first = sql
+        .push(" ORDER BY c.uid DESC LIMIT ")
         .push_bind(query.limit);
-    let rows = sql.build().persistent(false).fetch_all(db).await?;
+    let rows = newest_first.all(db).await?;
     rows.iter().map(row::read).collect()
 }
 
-pub(super) async fn slots(
-    db: &mut SqliteConnection,
+pub(super) async fn slots<S: Session>(
+    db: &mut S,
     uid: Uid,
     indexes: &[ChunkIndex],
 ) -> Result<Vec<(ChunkIndex, StoredSlot)>, CatalogError> {
-    let rows = sqlx::query(
-        "SELECT idx, bytes, crc32c, blake3 FROM chunks \
-         WHERE uid = ? AND idx IN (SELECT value FROM json_each(?))",
-    )
-    .bind(&uid.as_bytes()[..])
-    .bind(json_array(indexes.iter().map(|index| index.0)))
-    .fetch_all(db)
-    .await?;
+    let rows = sql("SELECT idx, bytes, crc32c, blake3 FROM chunks WHERE uid = $1 AND idx IN ")
+        .and(S::DIALECT.numbers_of_second)
+        .bind(uid.as_bytes())
+        .bind(json_array(indexes.iter().map(|index| index.0)))
+        .all(db)
+        .await?;
     rows.iter()
         .map(|found| {
             let slot = StoredSlot {
@@ -68,16 +67,16 @@ fn json_array(numbers: impl Iterator<Item = u32>) -> String {
     format!("[{}]", numbers.join(","))
 }
 
-pub(super) async fn sealing(db: &mut SqliteConnection) -> Result<Vec<Uid>, CatalogError> {
-    let rows = sqlx::query("SELECT uid FROM captures WHERE state = 3")
-        .fetch_all(db)
+pub(super) async fn sealing(db: &mut impl Session) -> Result<Vec<Uid>, CatalogError> {
+    let rows = sql("SELECT uid FROM captures WHERE state = 3")
+        .all(db)
         .await?;
     rows.iter().map(|found| row::uid(found, "uid")).collect()
 }
 
 /// Gaps before each durable chunk, and the one behind the last.
 pub(super) async fn missing(
-    db: &mut SqliteConnection,
+    db: &mut impl Session,
     uid: Uid,
     count: Option<u32>,
     ranges_max: usize,
@@ -118,18 +117,16 @@ pub(super) async fn missing(
 
 /// Pairs of a gap's first index and the durable index behind it.
 async fn gaps(
-    db: &mut SqliteConnection,
+    db: &mut impl Session,
     uid: Uid,
     limit: usize,
 ) -> Result<Vec<(u32, u32)>, CatalogError> {
-    let rows = sqlx::query(
-        "SELECT previous + 1 AS first, idx FROM \
-         (SELECT idx, lag(idx, 1, -1) OVER (ORDER BY idx) AS previous FROM chunks WHERE uid = ?) \
-         WHERE idx > previous + 1 ORDER BY idx LIMIT ?",
-    )
-    .bind(&uid.as_bytes()[..])
+    let rows = sql("SELECT previous + 1 AS first, idx FROM (SELECT idx, \
+         lag(idx, 1, CAST(-1 AS BIGINT)) OVER (ORDER BY idx) AS previous FROM chunks \
+         WHERE uid = $1) AS pairs WHERE idx > previous + 1 ORDER BY idx LIMIT $2")
+    .bind(uid.as_bytes())
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-    .fetch_all(db)
+    .all(db)
     .await?;
     rows.iter()
         .map(|gap| Ok((row::required(gap, "first")?, row::required(gap, "idx")?)))
@@ -137,19 +134,19 @@ async fn gaps(
 }
 
 pub(super) async fn chunks(
-    db: &mut SqliteConnection,
+    db: &mut impl Session,
     uid: Uid,
     from: ChunkIndex,
     limit: u32,
 ) -> Result<Vec<StoredChunk>, CatalogError> {
-    let rows = sqlx::query(
-        "SELECT idx, bytes, crc32c, segment, offset FROM chunks \
-         WHERE uid = ? AND idx >= ? ORDER BY idx LIMIT ?",
+    let rows = sql(
+        "SELECT idx, bytes, crc32c, segment, \"offset\" FROM chunks \
+         WHERE uid = $1 AND idx >= $2 ORDER BY idx LIMIT $3",
     )
-    .bind(&uid.as_bytes()[..])
+    .bind(uid.as_bytes())
     .bind(from.0)
     .bind(limit)
-    .fetch_all(db)
+    .all(db)
     .await?;
     rows.iter()
         .map(|found| {

@@ -1,0 +1,49 @@
+//! The catalog in a PostgreSQL database, for any number of services at once.
+//!
+//! A transaction runs at READ COMMITTED and locks the rows of the captures that
+//! it changes: after the lock it reads what all before it have committed.
+
+mod open;
+
+use std::time::Duration;
+
+use sqlx::Postgres;
+
+use super::sql::{Dialect, SqlCatalog};
+
+/// See the module.
+pub type PostgresCatalog = SqlCatalog<Postgres>;
+
+/// The server ends a statement after this: above the longest there is, the
+/// deletion of a capture of a million chunks.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The server ends the wait for a lock after this: far above any commit, below
+/// what a caller waits for.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The server ends a transaction whose service says nothing for so long, and
+/// frees what it locked: the service is gone, or cut off.
+const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The service gives up on the server after this: it is gone, or cut off.
+/// The server's own timeouts come first wherever they can.
+const PATIENCE: Duration = Duration::from_secs(90);
+const _: () = assert!(PATIENCE.as_secs() > STATEMENT_TIMEOUT.as_secs());
+const _: () = assert!(STATEMENT_TIMEOUT.as_secs() > LOCK_TIMEOUT.as_secs());
+
+pub(super) const DIALECT: Dialect = Dialect {
+    begin: "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+    begin_snapshot: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    // Cut by a timeout, the wait for a synchronous standby is no error: COMMIT
+    // would tell of a copy that is not there.
+    before_commit: Some("SET LOCAL statement_timeout = 0"),
+    for_update: " FOR UPDATE OF c",
+    for_update_of_free: " FOR UPDATE OF c SKIP LOCKED",
+    json_object: "json_object_agg(name, value)",
+    numbers_of_second: "(SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($2 AS json)))",
+    patience: Some(PATIENCE),
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! Captures begin and go.
+
+use super::{
+    super::{CatalogError, Times},
+    row, seal,
+    session::{Session, sql},
+};
+use crate::domain::{
+    capture::{Capture, SizeFacts, Spec},
+    id::{CaptureId, ChunkIndex, Uid},
+    time::Timestamp,
+};
+
+/// Times that a creation finds its id taken by a capture that is gone when it
+/// looks. Twice needs two deletions within microseconds.
+const ID_TAKEN_MAX: u32 = 4;
+
+pub(super) async fn create(
+    db: &mut impl Session,
+    spec: &Spec,
+    at: Times,
+) -> Result<Capture, CatalogError> {
+    let mut capture = begin_or_lock(db, spec, at).await?;
+    let sizes = match capture.late_chunk_bytes(spec) {
+        Some(chunk_bytes) => Some(size_facts(db, capture.uid, chunk_bytes).await?),
+        None => None,
+    };
+    capture.declare(spec, sizes)?;
+    seal::seal_if_complete(db, &mut capture, None, at.now).await?;
+    row::update(db, &capture).await?;
+    Ok(capture)
+}
+
+/// Two that begin the same id at once: one inserts it, and the other waits
+/// for that and then finds it.
+async fn begin_or_lock(
+    db: &mut impl Session,
+    spec: &Spec,
+    at: Times,
+) -> Result<Capture, CatalogError> {
+    for _ in 0..ID_TAKEN_MAX {
+        if let Some(id) = &spec.id
+            && let Some(there) = row::lock_by_id(db, id).await?
+        {
+            return Ok(there);
+        }
+        let capture = Capture::begin(Uid::generate(), spec.clone(), at.now, at.expires);
+        if row::insert(db, &capture).await? {
+            return Ok(capture);
+        }
+    }
+    Err(CatalogError::Unavailable(Box::new(IdTaken)))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the capture's id was taken and freed again and again")]
+struct IdTaken;
+
+async fn size_facts(
+    db: &mut impl Session,
+    uid: Uid,
+    chunk_bytes: u32,
+) -> Result<SizeFacts, CatalogError> {
+    let facts = sql(
+        "SELECT coalesce(max(bytes), 0) AS largest, count(*) FILTER (WHERE bytes <> $2) AS others, \
+         max(idx) FILTER (WHERE bytes <> $2) AS other FROM chunks WHERE uid = $1",
+    );
+    let facts = facts.bind(uid.as_bytes()).bind(chunk_bytes);
+    let Some(facts) = facts.optional(db).await? else {
+        return Ok(SizeFacts::default());
+    };
+    Ok(SizeFacts {
+        largest: row::required(&facts, "largest")?,
+        others: row::required(&facts, "others")?,
+        other: row::number(&facts, "other")?.map(ChunkIndex),
+    })
+}
+
+pub(super) async fn delete<S: Session>(
+    db: &mut S,
+    id: &CaptureId,
+    now: Timestamp,
+) -> Result<Option<Uid>, CatalogError> {
+    let found = sql("SELECT c.uid FROM captures c WHERE c.id = $1").and(S::DIALECT.for_update);
+    let Some(found) = found.bind(id.as_str()).optional(db).await? else {
+        return Ok(None);
+    };
+    let uid = row::uid(&found, "uid")?;
+    remove(db, uid, now).await?;
+    Ok(Some(uid))
+}
+
+/// One that somebody else has locked is being used: its time slides.
+pub(super) async fn expire<S: Session>(
+    db: &mut S,
+    now: Timestamp,
+) -> Result<Option<Uid>, CatalogError> {
+    // The second term lets SQLite use the index of the unsealed ones.
+    let found = sql(
+        "SELECT c.uid FROM captures c WHERE c.state = 1 AND c.state <> 2 AND c.expires_us < $1 \
+         LIMIT 1",
+    );
+    let found = found.and(S::DIALECT.for_update_of_free);
+    let Some(found) = found.bind(now.0).optional(db).await? else {
+        return Ok(None);
+    };
+    let uid = row::uid(&found, "uid")?;
+    remove(db, uid, now).await?;
+    Ok(Some(uid))
+}
+
+/// Chunk rows and labels go with the row they refer to.
+async fn remove(db: &mut impl Session, uid: Uid, now: Timestamp) -> Result<(), CatalogError> {
+    sql("UPDATE segments SET state = 2, at_us = $1 WHERE uid = $2 AND state = 1")
+        .bind(now.0)
+        .bind(uid.as_bytes())
+        .execute(&mut *db)
+        .await?;
+    sql("DELETE FROM captures WHERE uid = $1")
+        .bind(uid.as_bytes())
+        .execute(db)
+        .await?;
+    Ok(())
+}

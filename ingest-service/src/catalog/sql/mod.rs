@@ -1,0 +1,181 @@
+//! The catalog in a database that speaks SQL: one set of statements for all.
+//!
+//! A transaction that changes a capture first locks its row, so what it read
+//! can't change under it. The order of locks is in [`commit`].
+
+mod captures;
+mod commit;
+mod error;
+mod read;
+mod row;
+mod seal;
+mod segments;
+mod session;
+mod transaction;
+
+use async_trait::async_trait;
+use sqlx::{Connection as _, Database, Pool};
+
+#[cfg(test)]
+pub(super) use error::is_conflict;
+pub(super) use session::{Dialect, Session};
+
+use super::{
+    Catalog, CatalogError, CommitRules, Committed, ListQuery, SegmentCommit, StoredChunk, Times,
+};
+use crate::domain::{
+    capture::{Capture, DigestOnTheWay, SealParams, SealStep, Spec, StoredSlot},
+    id::{CaptureId, ChunkIndex, SegmentId, Uid},
+    range::Missing,
+    time::Timestamp,
+};
+use transaction::{change, read};
+
+/// A catalog in a database. Who opens it sets up its connections.
+#[derive(Debug)]
+pub struct SqlCatalog<DB: Database> {
+    pub(super) writers: Pool<DB>,
+    pub(super) readers: Pool<DB>,
+}
+
+#[async_trait]
+impl<DB> Catalog for SqlCatalog<DB>
+where
+    DB: Database,
+    DB::Connection: Session,
+{
+    async fn create(&self, spec: &Spec, at: Times) -> Result<Capture, CatalogError> {
+        change!(self, db => captures::create(db, spec, at))
+    }
+
+    async fn by_id(&self, id: &CaptureId) -> Result<Option<Capture>, CatalogError> {
+        read!(self, db => row::by_id(db, id))
+    }
+
+    async fn by_uid(&self, uid: Uid) -> Result<Option<Capture>, CatalogError> {
+        read!(self, db => row::by_uid(db, uid))
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Vec<Capture>, CatalogError> {
+        read!(self, db => read::list(db, query))
+    }
+
+    async fn slots(
+        &self,
+        uid: Uid,
+        indexes: &[ChunkIndex],
+    ) -> Result<Vec<(ChunkIndex, StoredSlot)>, CatalogError> {
+        read!(self, db => read::slots(db, uid, indexes))
+    }
+
+    async fn commit(
+        &self,
+        segments: &[SegmentCommit],
+        rules: CommitRules,
+    ) -> Result<Vec<Committed>, CatalogError> {
+        change!(self, db => commit::apply(db, segments, rules), settled by |committed| {
+            // All of them came in with one transaction: one tells of all.
+            let mut entered = segments.iter().zip(&*committed);
+            match entered.find(|(_, one)| matches!(one, Committed::Slots { .. })) {
+                Some((first, _)) => knows_segment(self, first.segment).await?,
+                None => false,
+            }
+        })
+    }
+
+    async fn seal(
+        &self,
+        uid: Uid,
+        params: &SealParams,
+        known: Option<DigestOnTheWay>,
+        now: Timestamp,
+    ) -> Result<Option<(Capture, SealStep)>, CatalogError> {
+        change!(self, db => seal::seal(db, uid, params, known, now))
+    }
+
+    async fn settle_digest(
+        &self,
+        uid: Uid,
+        computed: DigestOnTheWay,
+        at: Times,
+    ) -> Result<Option<Capture>, CatalogError> {
+        let settled = change!(self, db => seal::settle_digest(db, uid, computed, at));
+        settled?.map_err(CatalogError::Refused)
+    }
+
+    async fn abandon_seal(&self, uid: Uid, expires: Timestamp) -> Result<(), CatalogError> {
+        change!(self, db => seal::abandon(db, uid, expires))
+    }
+
+    async fn sealing(&self) -> Result<Vec<Uid>, CatalogError> {
+        read!(self, db => read::sealing(db))
+    }
+
+    async fn missing(
+        &self,
+        uid: Uid,
+        count: Option<u32>,
+        ranges_max: usize,
+    ) -> Result<Option<(Capture, Missing)>, CatalogError> {
+        read!(self, db => async {
+            let begin = DB::Connection::DIALECT.begin_snapshot;
+            let mut tx = db.begin_with(begin).await?;
+            let missing = read::missing(&mut *tx, uid, count, ranges_max).await;
+            tx.rollback().await?;
+            missing
+        })
+    }
+
+    async fn chunks(
+        &self,
+        uid: Uid,
+        from: ChunkIndex,
+        limit: u32,
+    ) -> Result<Vec<StoredChunk>, CatalogError> {
+        read!(self, db => read::chunks(db, uid, from, limit))
+    }
+
+    async fn delete(&self, id: &CaptureId, now: Timestamp) -> Result<Option<Uid>, CatalogError> {
+        change!(self, db => captures::delete(db, id, now))
+    }
+
+    async fn expire(&self, now: Timestamp) -> Result<Option<Uid>, CatalogError> {
+        change!(self, db => captures::expire(db, now))
+    }
+
+    async fn condemn_orphans(
+        &self,
+        segments: &[SegmentId],
+        now: Timestamp,
+    ) -> Result<(), CatalogError> {
+        change!(self, db => segments::condemn_orphans(db, segments, now))
+    }
+
+    async fn condemned(
+        &self,
+        after: Option<SegmentId>,
+        limit: u32,
+    ) -> Result<Vec<SegmentId>, CatalogError> {
+        read!(self, db => segments::condemned(db, after, limit))
+    }
+
+    async fn swept(&self, segments: &[SegmentId]) -> Result<(), CatalogError> {
+        change!(self, db => segments::swept(db, segments))
+    }
+
+    async fn forget_swept(&self, before: Timestamp) -> Result<(), CatalogError> {
+        change!(self, db => segments::forget_swept(db, before))
+    }
+}
+
+/// Whether a commit or a sweeper has entered it.
+pub(super) async fn knows_segment<DB>(
+    catalog: &SqlCatalog<DB>,
+    segment: SegmentId,
+) -> Result<bool, CatalogError>
+where
+    DB: Database,
+    DB::Connection: Session,
+{
+    read!(catalog, db => segments::is_known(db, segment))
+}

@@ -1,0 +1,258 @@
+//! A connection as the catalog's statements use it. The statements are the
+//! same for every database; what differs is in its [`Dialect`].
+
+use std::{borrow::Cow, time::Duration};
+
+use futures::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
+use sqlx::{
+    AssertSqlSafe, PgConnection, Postgres, Row as _, Sqlite, SqliteConnection, postgres::PgRow,
+    sqlite::SqliteRow,
+};
+
+use super::super::{CatalogError, postgres, sqlite};
+
+/// What one database says otherwise than another.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dialect {
+    /// Begins a transaction that changes something.
+    pub(crate) begin: &'static str,
+    /// Begins one that reads one state of the whole database.
+    pub(crate) begin_snapshot: &'static str,
+    /// Goes before COMMIT.
+    pub(crate) before_commit: Option<&'static str>,
+    /// Ends a question whose rows of table `c` stay locked.
+    pub(crate) for_update: &'static str,
+    /// The same, without those that somebody else has locked.
+    pub(crate) for_update_of_free: &'static str,
+    /// Aggregates names and values to one JSON object.
+    pub(crate) json_object: &'static str,
+    /// The numbers of the JSON array that is the second value.
+    pub(crate) numbers_of_second: &'static str,
+    /// How long a connection may take for one operation.
+    pub(crate) patience: Option<Duration>,
+}
+
+/// A connection to a database that the catalog can be in.
+pub(crate) trait Session: Send + Sized {
+    type Row: Row;
+    const DIALECT: Dialect;
+
+    /// Gives the number of rows that were changed.
+    fn execute(
+        &mut self,
+        statement: Statement<'_>,
+    ) -> impl Future<Output = Result<u64, CatalogError>> + Send;
+
+    fn rows<'c>(
+        &'c mut self,
+        statement: Statement<'c>,
+    ) -> BoxStream<'c, Result<Self::Row, CatalogError>>;
+}
+
+/// One row that was found.
+pub(crate) trait Row: Send + Sync {
+    fn integer(&self, column: &str) -> Result<Option<i64>, sqlx::Error>;
+    fn bytes(&self, column: &str) -> Result<Option<&[u8]>, sqlx::Error>;
+    fn text(&self, column: &str) -> Result<&str, sqlx::Error>;
+}
+
+/// A statement and its values.
+#[derive(Debug)]
+pub(crate) struct Statement<'a> {
+    text: String,
+    values: Vec<Value<'a>>,
+    is_cached: bool,
+}
+
+/// The types that columns have.
+#[derive(Debug)]
+pub(crate) enum Value<'a> {
+    Integer(Option<i64>),
+    Bytes(Option<&'a [u8]>),
+    Text(Cow<'a, str>),
+}
+
+/// A statement with `$1`, `$2` … for its values.
+pub(crate) fn sql<'a>(text: impl Into<String>) -> Statement<'a> {
+    Statement {
+        text: text.into(),
+        values: Vec::new(),
+        is_cached: true,
+    }
+}
+
+impl<'a> Statement<'a> {
+    /// The next value.
+    pub(crate) fn bind(mut self, value: impl Into<Value<'a>>) -> Self {
+        self.values.push(value.into());
+        self
+    }
+
+    /// Goes on with this text, which is always the same here.
+    pub(crate) fn and(mut self, text: &'static str) -> Self {
+        self.text.push_str(text);
+        self
+    }
+
+    /// Goes on with this text. A text that is put together is not to be kept
+    /// prepared: it has many shapes.
+    pub(crate) fn push(mut self, text: &str) -> Self {
+        self.text.push_str(text);
+        self.is_cached = false;
+        self
+    }
+
+    /// Goes on with the next value.
+    pub(crate) fn push_bind(self, value: impl Into<Value<'a>>) -> Self {
+        let place = format!("${}", self.values.len() + 1);
+        self.push(&place).bind(value)
+    }
+
+    /// Goes on with values in parentheses. There must be some.
+    pub(crate) fn push_list(
+        mut self,
+        values: impl IntoIterator<Item = impl Into<Value<'a>>>,
+    ) -> Self {
+        let mut before = "(";
+        for value in values {
+            self = self.push(before).push_bind(value);
+            before = ", ";
+        }
+        self.push(")")
+    }
+
+    /// Goes on with rows for an INSERT. There must be some.
+    pub(crate) fn push_rows<const N: usize>(
+        mut self,
+        rows: impl IntoIterator<Item = [Value<'a>; N]>,
+    ) -> Self {
+        let mut before = " VALUES ";
+        for row in rows {
+            self = self.push(before).push_list(row);
+            before = ", ";
+        }
+        self
+    }
+
+    pub(crate) async fn execute(self, db: &mut impl Session) -> Result<u64, CatalogError> {
+        db.execute(self).await
+    }
+
+    pub(crate) async fn all<S: Session>(self, db: &mut S) -> Result<Vec<S::Row>, CatalogError> {
+        db.rows(self).try_collect().await
+    }
+
+    pub(crate) async fn optional<S: Session>(
+        self,
+        db: &mut S,
+    ) -> Result<Option<S::Row>, CatalogError> {
+        db.rows(self).try_next().await
+    }
+}
+
+impl From<i64> for Value<'_> {
+    fn from(value: i64) -> Self {
+        Self::Integer(Some(value))
+    }
+}
+
+impl From<Option<i64>> for Value<'_> {
+    fn from(value: Option<i64>) -> Self {
+        Self::Integer(value)
+    }
+}
+
+impl From<u32> for Value<'_> {
+    fn from(value: u32) -> Self {
+        Self::Integer(Some(value.into()))
+    }
+}
+
+impl From<Option<u32>> for Value<'_> {
+    fn from(value: Option<u32>) -> Self {
+        Self::Integer(value.map(i64::from))
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u8; N]> for Value<'a> {
+    fn from(value: &'a [u8; N]) -> Self {
+        Self::Bytes(Some(value))
+    }
+}
+
+impl<'a, const N: usize> From<Option<&'a [u8; N]>> for Value<'a> {
+    fn from(value: Option<&'a [u8; N]>) -> Self {
+        Self::Bytes(value.map(|bytes| &bytes[..]))
+    }
+}
+
+impl<'a> From<&'a [u8]> for Value<'a> {
+    fn from(value: &'a [u8]) -> Self {
+        Self::Bytes(Some(value))
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(value: &'a str) -> Self {
+        Self::Text(value.into())
+    }
+}
+
+impl From<String> for Value<'_> {
+    fn from(value: String) -> Self {
+        Self::Text(value.into())
+    }
+}
+
+/// sqlx has a type of its own for each database; the code is the same.
+macro_rules! session {
+    ($database:ty, $connection:ty, $row:ty, $dialect:expr) => {
+        impl Session for $connection {
+            type Row = $row;
+            const DIALECT: Dialect = $dialect;
+
+            async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, CatalogError> {
+                let done = session!(@query $database, statement).execute(self).await?;
+                Ok(done.rows_affected())
+            }
+
+            fn rows<'c>(
+                &'c mut self,
+                statement: Statement<'c>,
+            ) -> BoxStream<'c, Result<Self::Row, CatalogError>> {
+                let rows = session!(@query $database, statement).fetch(self);
+                rows.map_err(CatalogError::from).boxed()
+            }
+        }
+
+        impl Row for $row {
+            fn integer(&self, column: &str) -> Result<Option<i64>, sqlx::Error> {
+                self.try_get(column)
+            }
+
+            fn bytes(&self, column: &str) -> Result<Option<&[u8]>, sqlx::Error> {
+                self.try_get(column)
+            }
+
+            fn text(&self, column: &str) -> Result<&str, sqlx::Error> {
+                self.try_get(column)
+            }
+        }
+    };
+    (@query $database:ty, $statement:ident) => {{
+        // Every text is of this module's users' own making; values are bound.
+        let query = sqlx::query::<$database>(AssertSqlSafe($statement.text));
+        let mut query = query.persistent($statement.is_cached);
+        for value in $statement.values {
+            query = match value {
+                Value::Integer(value) => query.bind(value),
+                Value::Bytes(value) => query.bind(value),
+                Value::Text(value) => query.bind(value),
+            };
+        }
+        query
+    }};
+}
+
+session!(Sqlite, SqliteConnection, SqliteRow, sqlite::DIALECT);
+session!(Postgres, PgConnection, PgRow, postgres::DIALECT);
