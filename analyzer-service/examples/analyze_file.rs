@@ -14,6 +14,11 @@ use analyzer_service::{
     analysis::{Event, Options, Sink, analyze},
     record::{Body, Progress, Record, Summary},
 };
+use mimalloc::MiMalloc;
+
+/// As the services have it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 struct Printer {
     with_records: bool,

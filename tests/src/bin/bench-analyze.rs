@@ -19,10 +19,15 @@ use analyzer_service::{
     analysis::{Event, Options, Sink, analyze},
     record::{Progress, Summary},
 };
+use mimalloc::MiMalloc;
 use weir_tests::{
     bench::{Series, cpu, table},
     synth,
 };
+
+/// As the services have it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const FILE_BYTES: usize = 350_000_000;
 

@@ -7,6 +7,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use mimalloc::MiMalloc;
 use weir_shared::{
     limits::SEGMENT_BYTES_MAX,
     proto::analyzer::v1::{AnalyzeRequest, Extent, StoredCapture, analyze_request::Source},
@@ -17,6 +18,10 @@ use weir_tests::{
     pair::{Pair, Setup},
     recordings, synth,
 };
+
+/// As the services have it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const ROUNDS: usize = 60;
 

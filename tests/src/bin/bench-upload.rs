@@ -8,6 +8,7 @@
 use std::{path::Path, process::Command, time::Instant};
 
 use bytes::Bytes;
+use mimalloc::MiMalloc;
 use weir_shared::proto::ingest::v1::{
     Chunk, UploadCaptureRequest, upload_capture_request::Message,
 };
@@ -18,6 +19,10 @@ use weir_tests::{
     pair::Pair,
     random::noise,
 };
+
+/// As the services have it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const MIB: usize = 1 << 20;
 const CHUNKS: u32 = 1024;
