@@ -123,6 +123,16 @@ impl Path {
         }
     }
 
+    /// Numbers that [`Self::slot`] gives.
+    pub const SLOTS: usize = 32;
+
+    /// A number for a small table: different for most paths of one capture.
+    #[must_use]
+    pub fn slot(self) -> usize {
+        let [.., outer, inner] = self.0.to_be_bytes();
+        usize::from(inner ^ outer << 2) % Self::SLOTS
+    }
+
     /// Without the innermost layer; none for one layer.
     #[must_use]
     pub fn parent(self) -> Option<Self> {

@@ -34,6 +34,14 @@ struct Span {
     width: u64,
     /// From the earliest packet's to the latest one's.
     buckets: Vec<Bucket>,
+    recent: Recent,
+}
+
+/// The bucket of the packet before.
+#[derive(Debug)]
+struct Recent {
+    at: usize,
+    start: Time,
 }
 
 impl Activity {
@@ -72,15 +80,28 @@ impl Span {
             start: floor(time, WIDTH_MIN),
             width: WIDTH_MIN,
             buckets: Vec::new(),
+            recent: Recent { at: 0, start: time },
         }
     }
 
     fn bucket(&mut self, time: Time) -> &mut Bucket {
-        // Nearly every packet: without a division of 128 bits.
+        // Nearly every packet, without a division: where the one before was.
+        let into = time.0 - self.recent.start.0;
+        if !(0..i128::from(self.width)).contains(&into) || self.recent.at >= self.buckets.len() {
+            let at = self.find(time);
+            let into = u64::try_from(at).unwrap_or(0).saturating_mul(self.width);
+            let start = Time(self.start.0 + i128::from(into));
+            self.recent = Recent { at, start };
+        }
+        &mut self.buckets[self.recent.at]
+    }
+
+    fn find(&mut self, time: Time) -> usize {
+        // Mostly: without a division of 128 bits.
         if time >= self.start {
             let at = position(self.start, time, self.width);
             if at < self.buckets.len() {
-                return &mut self.buckets[at];
+                return at;
             }
         }
         while !self.reaches(time) {
@@ -97,7 +118,7 @@ impl Span {
         if at >= self.buckets.len() {
             self.buckets.resize(at + 1, Bucket::default());
         }
-        &mut self.buckets[at]
+        at
     }
 
     /// Whether the buckets, moved, hold all packets and one of this time.

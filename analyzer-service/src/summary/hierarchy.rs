@@ -29,7 +29,11 @@ impl Count {
 #[derive(Debug)]
 pub(super) struct Hierarchy {
     /// Only packets that end there. Every outer path of one is present too.
-    counts: HashMap<Path, Count, RandomState>,
+    counts: Vec<(Path, Count)>,
+    /// Positions in `counts`.
+    index: HashMap<Path, usize, RandomState>,
+    /// Those of the paths seen last, by [`Path::slot`]: a capture has few paths.
+    recent: [usize; Path::SLOTS],
     other: Count,
     services: Vec<&'static str>,
 }
@@ -37,7 +41,9 @@ pub(super) struct Hierarchy {
 impl Hierarchy {
     pub(super) fn new() -> Self {
         Self {
-            counts: HashMap::with_hasher(RandomState::new()),
+            counts: Vec::new(),
+            index: HashMap::with_hasher(RandomState::new()),
+            recent: [0; Path::SLOTS],
             other: Count::default(),
             services: Vec::new(),
         }
@@ -51,12 +57,16 @@ impl Hierarchy {
             packets: 1,
             bytes: u64::from(bytes),
         };
-        if let Some(known) = self.counts.get_mut(&path) {
-            known.add(count);
-        } else if self.insert(path) {
-            self.counts.entry(path).or_default().add(count);
-        } else {
-            self.other.add(count);
+        let recent = self.counts.get_mut(self.recent[path.slot()]);
+        if let Some((_, known)) = recent.filter(|(known, _)| *known == path) {
+            return known.add(count);
+        }
+        match self.position(path) {
+            Some(at) => {
+                self.recent[path.slot()] = at;
+                self.counts[at].1.add(count);
+            }
+            None => self.other.add(count),
         }
     }
 
@@ -67,7 +77,7 @@ impl Hierarchy {
 
     /// Outer paths before inner ones, each with all that is below it; "other" last.
     pub(super) fn finish(&self) -> Vec<ProtocolCount> {
-        let mut totals: HashMap<Path, Count, RandomState> = self.counts.clone();
+        let mut totals: HashMap<Path, Count, RandomState> = self.counts.iter().copied().collect();
         for (path, own) in &self.counts {
             let mut outer = path.parent();
             while let Some(path) = outer {
@@ -103,18 +113,22 @@ impl Hierarchy {
         })
     }
 
-    /// Makes room for a path and those around it; false when there is none.
-    fn insert(&mut self, path: Path) -> bool {
-        let missing: Vec<Path> = std::iter::successors(Some(path), |path| path.parent())
-            .filter(|path| !self.counts.contains_key(path))
-            .collect();
-        let fits = self.counts.len() + missing.len() <= PATHS_MAX;
-        if fits {
-            for path in missing {
-                self.counts.insert(path, Count::default());
-            }
+    /// Where a path is counted, made with those around it; none when there is no room.
+    fn position(&mut self, path: Path) -> Option<usize> {
+        if let Some(at) = self.index.get(&path) {
+            return Some(*at);
         }
-        fits
+        let missing: Vec<Path> = std::iter::successors(Some(path), |path| path.parent())
+            .filter(|path| !self.index.contains_key(path))
+            .collect();
+        if self.counts.len() + missing.len() > PATHS_MAX {
+            return None;
+        }
+        for path in missing {
+            self.index.insert(path, self.counts.len());
+            self.counts.push((path, Count::default()));
+        }
+        self.index.get(&path).copied()
     }
 }
 

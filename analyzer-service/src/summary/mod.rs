@@ -24,6 +24,8 @@ pub struct Gatherer {
     hierarchy: Hierarchy,
     talkers: Talkers,
     activity: Activity,
+    /// The run of packets of one link type that is not in `link_types` yet.
+    link_run: (u16, u64),
     link_types: BTreeMap<u32, u64>,
     ip_checksum_errors: u64,
     tcp_checksum_errors: u64,
@@ -62,6 +64,7 @@ impl Default for Gatherer {
             hierarchy: Hierarchy::new(),
             talkers: Talkers::new(),
             activity: Activity::default(),
+            link_run: (0, 0),
             link_types: BTreeMap::new(),
             ip_checksum_errors: 0,
             tcp_checksum_errors: 0,
@@ -90,7 +93,11 @@ impl Gatherer {
         let time = packet.time.or(self.times.map(|times| times.previous));
         self.activity.count(time, packet.wire_bytes);
         self.hierarchy.count(frame.path, service, packet.wire_bytes);
-        *self.link_types.entry(packet.link_type.into()).or_default() += 1;
+        if packet.link_type != self.link_run.0 {
+            self.end_link_run();
+            self.link_run.0 = packet.link_type;
+        }
+        self.link_run.1 += 1;
         if let Some(ip) = &frame.ip {
             self.talkers.count(ip.source, ip.target, packet.wire_bytes);
             let ChecksumErrors { ip, tcp, udp } = ip.checksum_errors;
@@ -107,7 +114,8 @@ impl Gatherer {
     }
 
     #[must_use]
-    pub fn finish(self, ending: Ending) -> Summary {
+    pub fn finish(mut self, ending: Ending) -> Summary {
+        self.end_link_run();
         let Ending {
             verdict,
             flows,
@@ -140,6 +148,13 @@ impl Gatherer {
             ip_checksum_errors: self.ip_checksum_errors,
             tcp_checksum_errors: self.tcp_checksum_errors,
             udp_checksum_errors: self.udp_checksum_errors,
+        }
+    }
+
+    fn end_link_run(&mut self) {
+        let (link_type, n_packets) = std::mem::take(&mut self.link_run);
+        if n_packets > 0 {
+            *self.link_types.entry(link_type.into()).or_default() += n_packets;
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{cmp::Reverse, net::IpAddr};
 
 use ahash::RandomState;
-use hashbrown::HashMap;
+use hashbrown::HashTable;
 
 use crate::record::Talker;
 
@@ -14,8 +14,9 @@ const LISTED_MAX: usize = 50;
 /// exactly; with more, a count is too high by at most a 4,096th of all bytes counted.
 const COUNTED_MAX: usize = 8_192;
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Count {
+    address: IpAddr,
     packets_sent: u64,
     packets_received: u64,
     bytes_sent: u64,
@@ -24,6 +25,18 @@ struct Count {
 }
 
 impl Count {
+    /// What it may have had before goes to the bytes sent: it is not known where to.
+    fn new(address: IpAddr, floor: u64) -> Self {
+        Self {
+            address,
+            packets_sent: 0,
+            packets_received: 0,
+            bytes_sent: floor,
+            bytes_received: 0,
+            error: floor,
+        }
+    }
+
     fn bytes(&self) -> u64 {
         self.bytes_sent.saturating_add(self.bytes_received)
     }
@@ -34,7 +47,12 @@ impl Count {
 /// whoever comes new may have been dropped before, so starts there.
 #[derive(Debug)]
 pub(super) struct Talkers {
-    counts: HashMap<IpAddr, Count, RandomState>,
+    hasher: RandomState,
+    /// Positions in `counts`.
+    index: HashTable<usize>,
+    counts: Vec<Count>,
+    /// Where the packet before counted: mostly the next one's place too.
+    recent: [usize; 2],
     n_max: usize,
     floor: u64,
 }
@@ -46,7 +64,10 @@ impl Talkers {
 
     fn with_room(n_max: usize) -> Self {
         Self {
-            counts: HashMap::with_hasher(RandomState::new()),
+            hasher: RandomState::new(),
+            index: HashTable::new(),
+            counts: Vec::new(),
+            recent: [0; 2],
             n_max,
             floor: 0,
         }
@@ -64,11 +85,15 @@ impl Talkers {
 
     /// Most bytes first.
     pub(super) fn finish(&self) -> Vec<Talker> {
-        let mut all: Vec<(&IpAddr, &Count)> = self.counts.iter().collect();
-        all.sort_unstable_by_key(|(address, count)| (Reverse(count.bytes()), **address));
-        let listed = all.into_iter().take(LISTED_MAX);
-        let talkers = listed.map(|(address, count)| Talker {
-            address: *address,
+        let rank = |count: &Count| (Reverse(count.bytes()), count.address);
+        let mut all = self.counts.clone();
+        if all.len() > LISTED_MAX {
+            all.select_nth_unstable_by_key(LISTED_MAX, rank);
+            all.truncate(LISTED_MAX);
+        }
+        all.sort_unstable_by_key(rank);
+        let talkers = all.into_iter().map(|count| Talker {
+            address: count.address,
             packets_sent: count.packets_sent,
             packets_received: count.packets_received,
             bytes_sent: count.bytes_sent,
@@ -79,32 +104,63 @@ impl Talkers {
     }
 
     fn entry(&mut self, address: IpAddr) -> &mut Count {
-        if self.counts.len() >= self.n_max && !self.counts.contains_key(&address) {
+        // The two ends of a conversation take turns.
+        let mut known = self.recent.iter().copied();
+        let known = known.find(|at| self.counts.get(*at).is_some_and(|c| c.address == address));
+        let at = known.unwrap_or_else(|| {
+            let at = self.position(address);
+            self.recent = [self.recent[1], at];
+            at
+        });
+        &mut self.counts[at]
+    }
+
+    fn position(&mut self, address: IpAddr) -> usize {
+        let hash = hash(&self.hasher, address);
+        let counts = &self.counts;
+        if let Some(at) = self.index.find(hash, |at| counts[*at].address == address) {
+            return *at;
+        }
+        if self.counts.len() >= self.n_max {
             self.make_room();
         }
-        let floor = self.floor;
-        self.counts.entry(address).or_insert_with(|| Count {
-            // What it may have had before goes to the bytes sent: it is not known where to.
-            bytes_sent: floor,
-            error: floor,
-            ..Count::default()
-        })
+        self.counts.push(Count::new(address, self.floor));
+        let at = self.counts.len() - 1;
+        self.insert(hash, at);
+        at
+    }
+
+    fn insert(&mut self, hash_of_it: u64, at: usize) {
+        let (hasher, counts) = (&self.hasher, &self.counts);
+        let rehash = |at: &usize| hash(hasher, counts[*at].address);
+        self.index.insert_unique(hash_of_it, at, rehash);
     }
 
     /// Drops the lower half.
     fn make_room(&mut self) {
-        let mut bytes: Vec<u64> = self.counts.values().map(Count::bytes).collect();
+        let mut bytes: Vec<u64> = self.counts.iter().map(Count::bytes).collect();
         let middle = bytes.len() / 2;
         let (_, median, _) = bytes.select_nth_unstable(middle);
         self.floor = self.floor.max(*median);
         let floor = self.floor;
-        self.counts.retain(|_, count| count.bytes() > floor);
+        self.counts.retain(|count| count.bytes() > floor);
+        self.index.clear();
+        for at in 0..self.counts.len() {
+            self.insert(hash(&self.hasher, self.counts[at].address), at);
+        }
     }
+}
+
+fn hash(hasher: &RandomState, address: IpAddr) -> u64 {
+    hasher.hash_one(match address {
+        IpAddr::V4(address) => u128::from(address.to_bits()),
+        IpAddr::V6(address) => address.to_bits(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::{collections::HashMap, net::Ipv4Addr};
 
     use proptest::prelude::*;
 
