@@ -85,10 +85,10 @@ impl Clock {
             Units::Nanos(nanos) => u64::from(part) * nanos,
             Units::PerSecond(_) => u64::from(part),
         };
-        let stamp = clamp(i128::from(seconds) * NANOS_PER_SECOND + i128::from(nanos));
         Stamp {
-            bad: stamp.bad || nanos >= 1_000_000_000,
-            ..stamp
+            // From 1970 to 2106: nothing to clamp.
+            time: Time(i128::from(u64::from(seconds) * 1_000_000_000 + nanos)),
+            bad: nanos >= 1_000_000_000,
         }
     }
 }

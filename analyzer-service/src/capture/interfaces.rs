@@ -20,8 +20,12 @@ pub(super) struct Known {
     pub(super) link_type: u16,
     pub(super) snap_length: u32,
     pub(super) clock: Clock,
-    listed: Option<usize>,
+    pub(super) listed: Option<Listed>,
 }
+
+/// A position in the list.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Listed(u16);
 
 #[derive(Debug, Default)]
 pub(super) struct Interfaces {
@@ -49,7 +53,10 @@ impl Interfaces {
             Ok(id) if self.known.len() < PER_SECTION_MAX => id,
             _ => return false,
         };
-        let listed = (self.listed.len() < LISTED_MAX).then_some(self.listed.len());
+        let listed = match u16::try_from(self.listed.len()) {
+            Ok(at) if self.listed.len() < LISTED_MAX => Some(Listed(at)),
+            _ => None,
+        };
         if listed.is_some() {
             self.listed.push(Interface {
                 id,
@@ -70,12 +77,12 @@ impl Interfaces {
         true
     }
 
-    pub(super) fn get(&self, id: u32) -> Option<Known> {
-        self.known.get(usize::try_from(id).ok()?).copied()
+    pub(super) fn get(&self, id: u32) -> Option<&Known> {
+        self.known.get(usize::try_from(id).ok()?)
     }
 
-    pub(super) fn count_packet(&mut self, interface: &Known) {
-        let listed = interface.listed.and_then(|at| self.listed.get_mut(at));
+    pub(super) fn count_packet(&mut self, listed: Option<Listed>) {
+        let listed = listed.and_then(|Listed(at)| self.listed.get_mut(usize::from(at)));
         if let Some(listed) = listed {
             listed.packets += 1;
         }

@@ -21,7 +21,7 @@ use std::{
 use self::{
     blocks::BlockCounts,
     buffer::Window,
-    interfaces::{Interfaces, Known},
+    interfaces::{Interfaces, Listed},
     pcap::Pcap,
     pcapng::{Opened, PcapNg},
 };
@@ -102,7 +102,8 @@ enum Step {
 struct Meta {
     time: Option<Time>,
     bad_time: bool,
-    interface: Known,
+    link_type: u16,
+    listed: Option<Listed>,
     wire_bytes: u32,
 }
 
@@ -167,7 +168,7 @@ impl<R: Read> CaptureReader<R> {
             }
             Step::Packet(meta, data, n_bytes) => {
                 self.packets_left -= 1;
-                self.interfaces.count_packet(&meta.interface);
+                self.interfaces.count_packet(meta.listed);
                 self.current = Some((meta, data));
                 (Item::Packet, n_bytes)
             }
@@ -191,7 +192,7 @@ impl<R: Read> CaptureReader<R> {
         Some(Packet {
             time: meta.time,
             bad_time: meta.bad_time,
-            link_type: meta.interface.link_type,
+            link_type: meta.link_type,
             wire_bytes: meta.wire_bytes,
             data: self.window.data().get(data.clone())?,
         })

@@ -42,7 +42,7 @@ pub(super) fn simple(
 
 /// An Enhanced or an obsolete Packet Block.
 pub(super) fn packet(
-    interface: Known,
+    interface: &Known,
     units: Option<u64>,
     wire_bytes: u32,
     n_captured: usize,
@@ -53,12 +53,13 @@ pub(super) fn packet(
     Ok(Step::Packet(meta, data, n_block))
 }
 
-fn meta(interface: Known, units: Option<u64>, wire_bytes: u32) -> Meta {
+fn meta(interface: &Known, units: Option<u64>, wire_bytes: u32) -> Meta {
     let stamp = units.map(|units| interface.clock.stamp(units));
     Meta {
         time: stamp.map(|Stamp { time, .. }| time),
         bad_time: stamp.is_some_and(|Stamp { bad, .. }| bad),
-        interface,
+        link_type: interface.link_type,
+        listed: interface.listed,
         wire_bytes,
     }
 }

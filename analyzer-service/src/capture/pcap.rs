@@ -85,7 +85,8 @@ impl Pcap {
                 let meta = Meta {
                     time: Some(stamp.time),
                     bad_time: stamp.bad,
-                    interface,
+                    link_type: interface.link_type,
+                    listed: interface.listed,
                     wire_bytes: record.origlen,
                 };
                 let data = RECORD_HEADER_BYTES..n_record;
