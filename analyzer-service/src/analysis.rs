@@ -2,6 +2,7 @@
 //! and total: no capture makes it fail. Its clock is the capture's.
 
 mod batch;
+mod closing;
 mod dissection;
 mod findings;
 mod packets;

@@ -26,6 +26,10 @@ impl Time {
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         let nanos = (self.0 - earlier.0).max(0);
+        // Nearly always: 584 years, and no division of 128 bits.
+        if let Ok(nanos) = u64::try_from(nanos) {
+            return Duration::from_nanos(nanos);
+        }
         let seconds = u64::try_from(nanos / 1_000_000_000).unwrap_or(u64::MAX);
         let rest = u32::try_from(nanos % 1_000_000_000).unwrap_or(0);
         Duration::new(seconds, rest)

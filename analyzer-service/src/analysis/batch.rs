@@ -19,13 +19,19 @@ const RECORD_BYTES: usize = 256;
 pub(super) struct Batch {
     records: Vec<Record>,
     n_bytes: usize,
-    by_kind: BTreeMap<Kind, u64>,
+    /// Records of the batch before: about as many come next.
+    n_before: usize,
+    /// By the position in [`Kind::ALL`].
+    by_kind: [u64; Kind::ALL.len()],
 }
 
 impl Batch {
     /// Adds one record; gives the batch back when it is full.
     pub(super) fn push(&mut self, record: Record) -> Option<Vec<Record>> {
         self.n_bytes += text_bytes(&record.body) + RECORD_BYTES;
+        if self.records.is_empty() {
+            self.records.reserve_exact(self.n_before);
+        }
         self.records.push(record);
         let full = self.records.len() >= RECORDS_MAX || self.n_bytes >= BYTES_MAX;
         if full { self.take() } else { None }
@@ -35,15 +41,21 @@ impl Batch {
     pub(super) fn take(&mut self) -> Option<Vec<Record>> {
         self.n_bytes = 0;
         let records = mem::take(&mut self.records);
+        self.n_before = records.len();
         for record in &records {
-            *self.by_kind.entry(record.body.kind()).or_default() += 1;
+            let kind = record.body.kind();
+            let at = Kind::ALL.iter().position(|known| *known == kind);
+            if let Some(count) = at.and_then(|at| self.by_kind.get_mut(at)) {
+                *count += 1;
+            }
         }
         (!records.is_empty()).then_some(records)
     }
 
     /// Records taken so far.
     pub(super) fn by_kind(&self) -> BTreeMap<Kind, u64> {
-        self.by_kind.clone()
+        let all = Kind::ALL.into_iter().zip(self.by_kind);
+        all.filter(|(_, count)| *count > 0).collect()
     }
 }
 

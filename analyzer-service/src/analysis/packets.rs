@@ -5,15 +5,16 @@ use std::{collections::BTreeMap, mem, ops::ControlFlow};
 use super::{
     Event, Options, POLL_PACKETS, Sink,
     batch::Batch,
+    closing::{Closing, record},
     dissection::Dissection,
     findings::{Findings, Subject},
 };
 use crate::{
     capture::Packet,
     decode::{self, Frame, Ip, Malformed, Transport},
-    dissect::{Context, Direction, Dissectors, Output},
-    flow::{Ended, Entry, FlowIndex, FlowTable, Stamp},
-    record::{Body, Dropped, EndReason, Kind, Progress, Record, Summary, Time},
+    dissect::{Dissectors, Output},
+    flow::{Ended, FlowIndex, FlowTable, Stamp},
+    record::{Dropped, EndReason, Kind, Progress, Record, Summary, Time},
     summary::{Ending, Gatherer},
 };
 
@@ -138,8 +139,8 @@ impl Packets {
     /// An IP packet: its flow's id, and the service it carries.
     fn ip(&mut self, frame: &Frame<'_>, ip: &Ip<'_>) -> (Option<u64>, Option<&'static str>) {
         let located = self.flows.locate(frame, ip, self.stamp, &mut self.ended);
-        for ended in mem::take(&mut self.ended) {
-            self.end_flow(ended);
+        if !self.ended.is_empty() {
+            self.end_earlier();
         }
         let wants_flows = self.options.kinds.contains(Kind::Flow);
         let Some(entry) = self.flows.get_mut(located.index) else {
@@ -168,7 +169,30 @@ impl Packets {
             self.completed.push(record(entry, None, services));
         }
         let flow_id = entry.flow.flow_id;
-        self.completed.append(&mut self.out.records);
+        if !self.out.records.is_empty() {
+            self.completed.append(&mut self.out.records);
+        }
+        if !self.out.malformed.is_empty() {
+            self.malformed(ip, flow_id);
+        }
+        (Some(flow_id), service)
+    }
+
+    /// What the current packet's flow followed or pushed out.
+    fn end_earlier(&mut self) {
+        for Ended { mut entry, reason } in self.ended.drain(..) {
+            let closing = Closing {
+                dissectors: &mut self.dissectors,
+                out: &mut self.out,
+                completed: &mut self.completed,
+                wants_flows: self.options.kinds.contains(Kind::Flow),
+            };
+            closing.flow(&mut entry, reason);
+        }
+    }
+
+    /// What breaks a protocol in the current packet.
+    fn malformed(&mut self, ip: &Ip<'_>, flow_id: u64) {
         for malformed in mem::take(&mut self.out.malformed) {
             let malformed = Malformed {
                 code: malformed.code,
@@ -176,7 +200,6 @@ impl Packets {
             };
             self.finding(malformed, Some(ip), Some(flow_id));
         }
-        (Some(flow_id), service)
     }
 
     fn finding(&mut self, malformed: Malformed, ip: Option<&Ip<'_>>, flow_id: Option<u64>) {
@@ -221,38 +244,25 @@ impl Packets {
             if n % FLOWS_PER_POLL == 0 {
                 sink.poll(&self.progress)?;
             }
-            let Some(ended) = self.flows.remove(index, reason) else {
+            let Some(entry) = self.flows.get_mut(index) else {
                 continue;
             };
-            let flow_id = ended.entry.flow.flow_id;
+            let flow_id = entry.flow.flow_id;
             while let Some(record) = others.next_if(|record| order(record).0 <= flow_id) {
                 self.completed.push(record);
             }
-            self.end_flow(ended);
+            let closing = Closing {
+                dissectors: &mut self.dissectors,
+                out: &mut self.out,
+                completed: &mut self.completed,
+                wants_flows: self.options.kinds.contains(Kind::Flow),
+            };
+            closing.flow(entry, reason);
+            self.flows.remove(index);
             self.flush(sink)?;
         }
         self.completed.extend(others);
         self.flush(sink)
-    }
-
-    /// What a flow that is over still has to say.
-    fn end_flow(&mut self, ended: Ended) {
-        let Ended { mut entry, reason } = ended;
-        let latest = entry.latest();
-        let context = Context {
-            time: latest.time,
-            packet_number: latest.number,
-            flow: &entry.flow,
-            direction: Direction::ToServer,
-        };
-        self.dissectors.end(&mut entry.app, &context, &mut self.out);
-        if self.options.kinds.contains(Kind::Flow) {
-            let services = self.dissectors.services(&entry.app);
-            self.completed.push(record(&entry, Some(reason), services));
-        }
-        self.completed.append(&mut self.out.records);
-        // What breaks a protocol was said when its bytes came.
-        self.out.malformed.clear();
     }
 
     /// Hands out what the current packet completed, in order.
@@ -272,16 +282,6 @@ const BAD_TIMESTAMP: Malformed = Malformed {
     code: "bad-timestamp",
     message: "a time outside the years 1 to 9999, or with invalid sub-seconds",
 };
-
-fn record(entry: &Entry, reason: Option<EndReason>, services: Vec<&'static str>) -> Record {
-    let latest = entry.latest();
-    Record {
-        time: latest.time,
-        packet_number: latest.number,
-        flow: Some(entry.flow),
-        body: Body::Flow(Box::new(entry.record(reason, services))),
-    }
-}
 
 /// Of the records that one packet completed.
 fn order(record: &Record) -> (u64, Kind) {

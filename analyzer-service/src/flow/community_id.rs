@@ -1,36 +1,36 @@
 //! Community ID version 1 (corelight/community-id-spec) with seed 0.
 
-use std::net::IpAddr;
-
 use sha1::{Digest, Sha1};
 
 use super::key::FlowKey;
-use crate::record::Endpoint;
 
 const SEED: [u8; 2] = [0; 2];
 
 /// Protocols whose two port fields count: ICMP, TCP, UDP, ICMPv6 and SCTP.
 const WITH_PORTS: [u8; 5] = [1, 6, 17, 58, 132];
 
+/// Seed, two addresses, protocol, padding and two ports: less than a block of SHA-1.
+const BYTES_MAX: usize = 2 + 2 * 16 + 2 + 2 * 2;
+
 /// The digest, which base64 turns into text.
 pub(super) fn community_id(key: &FlowKey) -> [u8; 20] {
-    let mut sha1 = Sha1::new();
-    sha1.update(SEED);
-    add_address(&mut sha1, key.lower);
-    add_address(&mut sha1, key.upper);
-    sha1.update([key.protocol, 0]);
+    let mut bytes = [0; BYTES_MAX];
+    let mut n_bytes = 0;
+    let mut add = |more: &[u8]| {
+        if let Some(room) = bytes.get_mut(n_bytes..n_bytes + more.len()) {
+            room.copy_from_slice(more);
+            n_bytes += more.len();
+        }
+    };
+    add(&SEED);
+    key.write_addresses(&mut add);
+    add(&[key.protocol, 0]);
     if WITH_PORTS.contains(&key.protocol) {
-        sha1.update(key.lower.port.to_be_bytes());
-        sha1.update(key.upper.port.to_be_bytes());
+        for port in key.ports() {
+            add(&port.to_be_bytes());
+        }
     }
-    sha1.finalize().into()
-}
-
-fn add_address(sha1: &mut Sha1, end: Endpoint) {
-    match end.address {
-        IpAddr::V4(address) => sha1.update(address.octets()),
-        IpAddr::V6(address) => sha1.update(address.octets()),
-    }
+    Sha1::digest(&bytes[..n_bytes]).into()
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! Which packets are one flow.
 
-use std::net::IpAddr;
+use std::{
+    hash::{Hash, Hasher},
+    net::IpAddr,
+};
 
 use crate::{
     decode::{Ports, Vlans},
@@ -17,13 +20,33 @@ const SCTP: u8 = 132;
 const WELL_KNOWN_PORT_MAX: u16 = 1_023;
 
 /// VLAN ids and the tuple of the Community ID, the lower end first, so that both
-/// directions have the same key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// directions have the same key. Addresses are numbers: compared and hashed for each packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FlowKey {
-    pub(super) lower: Endpoint,
-    pub(super) upper: Endpoint,
+    lower: u128,
+    upper: u128,
+    lower_port: u16,
+    upper_port: u16,
     pub(super) protocol: u8,
+    is_ipv6: bool,
     vlans: Vlans,
+}
+
+impl Hash for FlowKey {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        if self.is_ipv6 {
+            state.write_u128(self.lower);
+            state.write_u128(self.upper);
+        } else {
+            state.write_u128(self.lower << 32 | self.upper);
+        }
+        let ports = u64::from(self.lower_port) << 16 | u64::from(self.upper_port);
+        state.write_u64(ports << 8 | u64::from(self.protocol));
+        if !self.vlans.ids().is_empty() {
+            self.vlans.hash(state);
+        }
+    }
 }
 
 /// A packet as the flow table sees it: who sent it, in the Community ID's terms.
@@ -67,16 +90,21 @@ impl Tuple {
 
     /// The key, and whether the sender is its lower end.
     pub(super) fn key(&self, vlans: Vlans) -> (FlowKey, bool) {
-        let from_lower = self.one_way || self.source <= self.target;
-        let (lower, upper) = if from_lower {
-            (self.source, self.target)
+        let source = (number(self.source.address), self.source.port);
+        let target = (number(self.target.address), self.target.port);
+        let from_lower = self.one_way || source <= target;
+        let ((lower, lower_port), (upper, upper_port)) = if from_lower {
+            (source, target)
         } else {
-            (self.target, self.source)
+            (target, source)
         };
         let key = FlowKey {
             lower,
             upper,
+            lower_port,
+            upper_port,
             protocol: self.protocol,
+            is_ipv6: self.source.address.is_ipv6(),
             vlans,
         };
         (key, from_lower)
@@ -105,8 +133,29 @@ impl Tuple {
 }
 
 impl FlowKey {
-    pub(super) fn vlans(&self) -> Vlans {
-        self.vlans
+    pub(super) fn vlans(&self) -> &Vlans {
+        &self.vlans
+    }
+
+    /// The addresses, the lower end's first, as they are on the wire.
+    pub(super) fn write_addresses(&self, mut write: impl FnMut(&[u8])) {
+        for address in [self.lower, self.upper] {
+            let bytes = address.to_be_bytes();
+            write(if self.is_ipv6 { &bytes } else { &bytes[12..] });
+        }
+    }
+
+    /// The lower end's first.
+    pub(super) fn ports(&self) -> [u16; 2] {
+        [self.lower_port, self.upper_port]
+    }
+}
+
+/// In the order of the bytes on the wire.
+fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => u128::from(address.to_bits()),
+        IpAddr::V6(address) => address.to_bits(),
     }
 }
 

@@ -7,6 +7,7 @@ mod community_id;
 mod entry;
 mod fragments;
 mod key;
+mod places;
 mod roles;
 
 use std::time::Duration;
@@ -18,6 +19,7 @@ pub use self::entry::{Entry, Stamp};
 use self::{
     fragments::{DATAGRAMS_MAX, Fragments, Head},
     key::FlowKey,
+    places::Places,
     roles::{Roles, roles, tuple},
 };
 use crate::{
@@ -34,7 +36,10 @@ const EVICTED_PART: usize = 16;
 const SWEEPS_PER_TIMEOUT: u32 = 8;
 
 /// A place in the table. Good until its flow is removed.
-pub type FlowIndex = usize;
+pub type FlowIndex = u32;
+
+/// What a [`FlowIndex`] tells apart.
+const FLOWS_MAX: usize = 1 << 31;
 
 /// Where a packet belongs.
 #[derive(Debug)]
@@ -57,8 +62,9 @@ pub struct Ended {
 pub struct FlowTable {
     hasher: RandomState,
     indexes: HashTable<FlowIndex>,
-    entries: Vec<Option<Entry>>,
-    free: Vec<FlowIndex>,
+    /// Of the packet before: mostly the next one's too.
+    recent: FlowIndex,
+    places: Places,
     fragments: Fragments,
     idle_timeout: Option<Duration>,
     n_max: usize,
@@ -74,11 +80,11 @@ impl FlowTable {
         Self {
             hasher: RandomState::new(),
             indexes: HashTable::new(),
-            entries: Vec::new(),
-            free: Vec::new(),
+            recent: 0,
+            places: Places::default(),
             fragments: Fragments::new(DATAGRAMS_MAX),
             idle_timeout,
-            n_max: n_max.max(1),
+            n_max: n_max.clamp(1, FLOWS_MAX),
             n_flows: 0,
             n_evicted: 0,
             last_sweep: None,
@@ -107,7 +113,7 @@ impl FlowTable {
             (Some(index), None) => index,
             (found, over) => {
                 if let (Some(index), Some(reason)) = (found, over) {
-                    ended.extend(self.remove(index, reason));
+                    ended.extend(self.take(index, reason));
                 }
                 if self.len() >= self.n_max {
                     self.evict(ended);
@@ -116,9 +122,9 @@ impl FlowTable {
                 self.insert(key, &roles, icmp, stamp)
             }
         };
-        let client_is_lower = self.entries[index]
-            .as_ref()
-            .is_some_and(|e| e.client_is_lower);
+        self.recent = index;
+        let entry = self.places.get(index);
+        let client_is_lower = entry.is_some_and(|entry| entry.client_is_lower);
         let direction = if from_lower == client_is_lower {
             Direction::ToServer
         } else {
@@ -138,7 +144,7 @@ impl FlowTable {
     }
 
     pub fn get_mut(&mut self, index: FlowIndex) -> Option<&mut Entry> {
-        self.entries.get_mut(index)?.as_mut()
+        self.places.get_mut(index)
     }
 
     /// At `now`, the current packet's time: which flows have been idle for too long, by
@@ -156,24 +162,19 @@ impl FlowTable {
             return Vec::new();
         }
         self.last_sweep = Some(now);
-        self.select(|entry| now.since(entry.latest_time) > timeout)
+        self.places.idle(now, timeout)
     }
 
     /// All flows, by flow id.
     #[must_use]
     pub fn all(&self) -> Vec<FlowIndex> {
-        self.select(|_| true)
+        self.places.all()
     }
 
-    /// Takes a flow out; none if there is none at `index`.
-    pub fn remove(&mut self, index: FlowIndex, reason: EndReason) -> Option<Ended> {
-        let entry = self.entries.get_mut(index)?.take()?;
-        let hash = self.hasher.hash_one(entry.key);
-        if let Ok(occupied) = self.indexes.find_entry(hash, |at| *at == index) {
-            occupied.remove();
-        }
-        self.free.push(index);
-        Some(Ended { entry, reason })
+    /// Drops a flow where it lies, if there is one.
+    pub fn remove(&mut self, index: FlowIndex) {
+        self.unlink(index);
+        self.places.remove(index);
     }
 
     /// Flows that there were so far.
@@ -198,8 +199,11 @@ impl FlowTable {
     }
 
     fn find(&self, key: &FlowKey) -> Option<FlowIndex> {
-        let entries = &self.entries;
-        let is_key = |at: &FlowIndex| entries[*at].as_ref().is_some_and(|e| e.key == *key);
+        let places = &self.places;
+        let is_key = |at: &FlowIndex| places.get(*at).is_some_and(|entry| entry.key == *key);
+        if is_key(&self.recent) {
+            return Some(self.recent);
+        }
         self.indexes
             .find(self.hasher.hash_one(key), is_key)
             .copied()
@@ -207,7 +211,7 @@ impl FlowTable {
 
     /// Why the flow at `index` does not take this packet.
     fn is_over(&self, index: FlowIndex, now: Time, syn: (bool, bool)) -> Option<EndReason> {
-        let entry = self.entries[index].as_ref()?;
+        let entry = self.places.get(index)?;
         let idle = now.since(entry.latest_time);
         if self.idle_timeout.is_some_and(|timeout| idle > timeout) {
             return Some(EndReason::IdleTimeout);
@@ -226,47 +230,42 @@ impl FlowTable {
         self.n_flows += 1;
         let community_id = community_id::community_id(&key);
         let entry = Entry::new(key, self.n_flows, community_id, roles, icmp, stamp);
-        let index = match self.free.pop() {
-            Some(index) => {
-                self.entries[index] = Some(entry);
-                index
-            }
-            None => {
-                self.entries.push(Some(entry));
-                self.entries.len() - 1
-            }
-        };
-        let (hasher, entries) = (&self.hasher, &self.entries);
-        let hash = |at: &FlowIndex| entries[*at].as_ref().map_or(0, |e| hasher.hash_one(e.key));
+        let hash = self.hasher.hash_one(key);
+        let index = self.places.insert(entry, hash);
+        let places = &self.places;
         self.indexes
-            .insert_unique(hasher.hash_one(key), index, hash);
+            .insert_unique(hash, index, |at| places.hash(*at));
         index
     }
 
     /// Makes room by ending those whose latest packet is longest ago in the capture.
     fn evict(&mut self, ended: &mut Vec<Ended>) {
-        let live = self.entries.iter().enumerate();
-        let live = live.filter_map(|(index, entry)| Some((entry.as_ref()?.latest_number, index)));
+        let live = self.places.iter();
+        let live = live.map(|(index, entry)| (entry.latest_number, index));
         let mut live: Vec<(u64, FlowIndex)> = live.collect();
         let n_evicted = (self.n_max / EVICTED_PART).max(1).min(live.len());
         if n_evicted < live.len() {
             live.select_nth_unstable(n_evicted);
         }
         for (_, index) in &live[..n_evicted] {
-            ended.extend(self.remove(*index, EndReason::Evicted));
+            ended.extend(self.take(*index, EndReason::Evicted));
             self.n_evicted += 1;
         }
     }
 
-    fn select(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<FlowIndex> {
-        let live = self.entries.iter().enumerate();
-        let live = live.filter_map(|(index, entry)| Some((entry.as_ref()?, index)));
-        let wanted = live.filter(|(entry, _)| wanted(entry));
-        let mut found: Vec<(u64, FlowIndex)> = wanted
-            .map(|(entry, index)| (entry.flow.flow_id, index))
-            .collect();
-        found.sort_unstable();
-        found.into_iter().map(|(_, index)| index).collect()
+    /// Takes a flow out, if there is one.
+    fn take(&mut self, index: FlowIndex, reason: EndReason) -> Option<Ended> {
+        self.unlink(index);
+        let entry = self.places.take(index)?;
+        Some(Ended { entry, reason })
+    }
+
+    /// No packet finds it any more.
+    fn unlink(&mut self, index: FlowIndex) {
+        let hash = self.places.hash(index);
+        if let Ok(occupied) = self.indexes.find_entry(hash, |at| *at == index) {
+            occupied.remove();
+        }
     }
 }
 
