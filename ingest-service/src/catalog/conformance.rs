@@ -2,6 +2,7 @@
 //! backend's tests run it on an empty catalog.
 
 mod lifecycle;
+mod lists;
 mod slots;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::domain::{
 pub(crate) async fn suite(catalog: &dyn Catalog) {
     slots::suite(catalog).await;
     lifecycle::suite(catalog).await;
+    lists::suite(catalog).await;
 }
 
 pub(crate) const NOW: Timestamp = Timestamp(1_000_000_000);

@@ -48,7 +48,7 @@ pub trait Catalog: Debug + Send + Sync + 'static {
 
     async fn by_uid(&self, uid: Uid) -> Result<Option<Capture>, CatalogError>;
 
-    /// Newest first, after the key given: stable while captures come and go.
+    /// Newest first, after the place given: stable while captures come and go.
     async fn list(&self, query: &ListQuery) -> Result<Vec<Capture>, CatalogError>;
 
     /// What the slots of these chunks hold; free ones are left out.
@@ -205,11 +205,33 @@ pub struct StoredChunk {
 /// Which captures to list.
 #[derive(Clone, Debug, Default)]
 pub struct ListQuery {
-    /// Only captures created before this one.
-    pub before: Option<Uid>,
+    /// Only those that come after this place.
+    pub after: Option<ListPlace>,
+    /// Only those created at this time or later.
+    pub created_from: Option<Timestamp>,
+    /// Only those created before this time.
+    pub created_before: Option<Timestamp>,
     pub labels: BTreeMap<String, String>,
     pub state: Option<State>,
     pub limit: u32,
+}
+
+/// A capture's place in a list: newer ones are before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListPlace {
+    pub created: Timestamp,
+    /// Among those of one time.
+    pub uid: Uid,
+}
+
+impl ListPlace {
+    #[must_use]
+    pub fn of(capture: &Capture) -> Self {
+        Self {
+            created: capture.created,
+            uid: capture.uid,
+        }
+    }
 }
 
 /// Why a catalog could not do it.

@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fmt::Display,
+    ops::RangeInclusive,
 };
 
 use bytes::Bytes;
@@ -27,6 +28,10 @@ const LABEL_VALUE_BYTES_MAX: usize = 1024;
 const FILE_NAME_BYTES_MAX: usize = 4096;
 /// The one character that PostgreSQL can't keep in a text; no path has it.
 const NUL: char = '\0';
+
+const MICROS: i64 = 1_000_000;
+/// What `google.protobuf.Timestamp` may say, in seconds.
+const SECONDS: RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
 
 pub(super) fn invalid(field: &'static str, why: impl Display) -> Error {
     Error::Field {
@@ -214,8 +219,25 @@ pub(super) fn range_to_proto(range: IndexRange) -> proto::IndexRange {
     }
 }
 
+/// Times are kept to the microsecond: one in between is before the next.
+pub(super) fn time(
+    field: &'static str,
+    time: Option<weir_shared::proto::Timestamp>,
+) -> Result<Option<Timestamp>, Error> {
+    let Some(weir_shared::proto::Timestamp { seconds, nanos }) = time else {
+        return Ok(None);
+    };
+    let nanos = u32::try_from(nanos).ok().filter(|n| *n < 1_000_000_000);
+    match nanos {
+        Some(nanos) if SECONDS.contains(&seconds) => {
+            let micros = i64::from(nanos.div_ceil(1000));
+            Ok(Some(Timestamp(seconds * MICROS + micros)))
+        }
+        _ => Err(invalid(field, "must be within years 1 to 9999")),
+    }
+}
+
 fn time_to_proto(time: Timestamp) -> weir_shared::proto::Timestamp {
-    const MICROS: i64 = 1_000_000;
     weir_shared::proto::Timestamp {
         seconds: time.0.div_euclid(MICROS),
         nanos: i32::try_from(time.0.rem_euclid(MICROS) * 1000).unwrap_or(0),

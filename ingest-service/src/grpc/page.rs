@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use prost::Message as _;
 use weir_shared::proto::ingest::v1::{ListCapturesRequest, ListCapturesResponse};
 
-use super::convert::{self, invalid, labels, state};
+use super::convert::{self, invalid, labels, state, time};
 use crate::{
-    catalog::ListQuery,
-    domain::{capture::State, error::Error, id::Uid, ingest::Ingest, range::Missing},
+    catalog::{ListPlace, ListQuery},
+    domain::{
+        capture::State, error::Error, id::Uid, ingest::Ingest, range::Missing, time::Timestamp,
+    },
 };
 
 const PAGE_SIZE_DEFAULT: u32 = 100;
@@ -22,17 +24,20 @@ const PAGE_BYTES_MAX: usize = 1 << 20;
 /// Captures read at a time: of the largest some 3 MiB.
 const BATCH: u32 = 32;
 
-/// Bytes of a token: the last capture's uid and a digest of the filters.
-const TOKEN_BYTES: usize = 16 + FILTER_BYTES;
+/// Bytes of a token: the last capture's creation time and uid, and a digest of
+/// the filters.
+const TOKEN_BYTES: usize = 8 + 16 + FILTER_BYTES;
 const FILTER_BYTES: usize = 8;
 
 /// One page of a listing.
 #[derive(Debug)]
 pub(super) struct PageRequest {
     size: u32,
-    before: Option<Uid>,
+    after: Option<ListPlace>,
     labels: BTreeMap<String, String>,
     state: Option<State>,
+    created_from: Option<Timestamp>,
+    created_before: Option<Timestamp>,
 }
 
 impl PageRequest {
@@ -42,6 +47,8 @@ impl PageRequest {
             page_token,
             labels: wanted,
             state: wanted_state,
+            create_time_from,
+            create_time_before,
         } = request;
         let size = match u32::try_from(page_size) {
             Ok(0) => PAGE_SIZE_DEFAULT,
@@ -50,14 +57,16 @@ impl PageRequest {
         };
         let mut page = Self {
             size,
-            before: None,
+            after: None,
             labels: labels(wanted)?,
             state: state(wanted_state)?,
+            created_from: time("create_time_from", create_time_from)?,
+            created_before: time("create_time_before", create_time_before)?,
         };
         if !page_token.is_empty() {
             let why = "is not a token that this listing gave";
-            let before = page.uid_of(&page_token);
-            page.before = Some(before.ok_or_else(|| invalid("page_token", why))?);
+            let after = page.place_of(&page_token);
+            page.after = Some(after.ok_or_else(|| invalid("page_token", why))?);
         }
         Ok(page)
     }
@@ -66,7 +75,7 @@ impl PageRequest {
     /// catalog meanwhile.
     pub(super) async fn fill(&self, ingest: &Ingest) -> Result<ListCapturesResponse, Error> {
         let (mut captures, mut bytes) = (Vec::new(), 0);
-        let mut last = self.before;
+        let mut last = self.after;
         loop {
             // One more than is wanted, to know whether there is a next page.
             let limit = (self.size + 1).min(BATCH);
@@ -85,7 +94,7 @@ impl PageRequest {
                     });
                 }
                 bytes += more;
-                last = Some(capture.uid);
+                last = Some(ListPlace::of(capture));
                 captures.push(told);
             }
             if is_last {
@@ -97,30 +106,38 @@ impl PageRequest {
         }
     }
 
-    fn query(&self, before: Option<Uid>, limit: u32) -> ListQuery {
+    fn query(&self, after: Option<ListPlace>, limit: u32) -> ListQuery {
         ListQuery {
-            before,
+            after,
+            created_from: self.created_from,
+            created_before: self.created_before,
             labels: self.labels.clone(),
             state: self.state,
             limit,
         }
     }
 
-    fn token_after(&self, uid: Uid) -> String {
-        let mut token = uid.as_bytes().to_vec();
+    fn token_after(&self, place: ListPlace) -> String {
+        let mut token = place.created.0.to_be_bytes().to_vec();
+        token.extend(place.uid.as_bytes());
         token.extend(self.filter_digest());
         hex::encode(token)
     }
 
-    fn uid_of(&self, token: &str) -> Option<Uid> {
+    fn place_of(&self, token: &str) -> Option<ListPlace> {
         let mut bytes = [0; TOKEN_BYTES];
         hex::decode_to_slice(token, &mut bytes).ok()?;
-        let (uid, filter) = bytes.split_first_chunk::<16>()?;
-        (filter == self.filter_digest()).then(|| Uid::from_bytes(*uid))
+        let (created, rest) = bytes.split_first_chunk()?;
+        let (uid, filter) = rest.split_first_chunk()?;
+        (filter == self.filter_digest()).then(|| ListPlace {
+            created: Timestamp(i64::from_be_bytes(*created)),
+            uid: Uid::from_bytes(*uid),
+        })
     }
 
     fn filter_digest(&self) -> [u8; FILTER_BYTES] {
-        let text = format!("{:?} {:?}", self.labels, self.state);
+        let span = (self.created_from, self.created_before);
+        let text = format!("{:?} {:?} {span:?}", self.labels, self.state);
         let mut digest = [0; FILTER_BYTES];
         digest.copy_from_slice(&blake3::hash(text.as_bytes()).as_bytes()[..FILTER_BYTES]);
         digest
@@ -148,7 +165,7 @@ mod tests {
             page_size,
             page_token: page_token.to_owned(),
             labels: [("site".to_owned(), label.to_owned())].into(),
-            state: 0,
+            ..ListCapturesRequest::default()
         }
     }
 
@@ -165,7 +182,10 @@ mod tests {
     #[test]
     fn sizes_and_tokens_are_checked() {
         let page = PageRequest::parse(request(1, "", "a")).unwrap();
-        let token = page.token_after(Uid::generate());
+        let token = page.token_after(ListPlace {
+            created: Timestamp::now(),
+            uid: Uid::generate(),
+        });
         check(0, "", "a", Ok(100));
         check(7, &token, "a", Ok(7));
         check(5000, "", "a", Ok(1000));

@@ -3,11 +3,19 @@
 use std::collections::HashMap;
 
 use tonic::Code;
-use weir_shared::proto::ingest::v1::{
-    CaptureSpec, CaptureState, CreateCaptureRequest, DeleteCaptureRequest, ListCapturesRequest,
-    ListCapturesResponse,
+use weir_shared::proto::{
+    Timestamp,
+    ingest::v1::{
+        CaptureSpec, CaptureState, CreateCaptureRequest, DeleteCaptureRequest, ListCapturesRequest,
+        ListCapturesResponse,
+    },
 };
-use weir_tests::{caller::Caller, errors::check_refused, messages::spec, pair::Pair};
+use weir_tests::{
+    caller::Caller,
+    errors::{check_invalid_field, check_refused},
+    messages::spec,
+    pair::Pair,
+};
 
 fn labels(pairs: &[(&str, &str)]) -> HashMap<String, String> {
     let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
@@ -88,6 +96,69 @@ async fn lists_are_filtered_by_labels_and_state() {
     check(&[], CaptureState::Sealed, &["sealed"]).await;
     check(&[], CaptureState::Receiving, &["c", "b", "a"]).await;
     check(&[("kind", "lab")], CaptureState::Sealed, &[]).await;
+}
+
+#[tokio::test]
+async fn lists_are_of_a_span_of_creation_times() {
+    let pair = Pair::start().await;
+    let caller = pair.caller();
+    let mut times = Vec::new();
+    for id in ["a", "b", "c"] {
+        create(&caller, id, &[]).await;
+        times.push(caller.get(id).await.unwrap().create_time);
+    }
+    assert!(times.is_sorted_by_key(|t| t.map(|t| (t.seconds, t.nanos))));
+    // Times of a capture are told to the microsecond, and asked for finer.
+    let just_after = times[1].map(|time| Timestamp {
+        nanos: time.nanos + 1,
+        ..time
+    });
+    for (from, before, expected) in [
+        (times[1], None, &["c", "b"][..]),
+        (just_after, None, &["c"]),
+        (None, times[1], &["a"]),
+        (None, just_after, &["b", "a"]),
+        (times[1], times[2], &["b"]),
+        (times[2], times[0], &[]),
+    ] {
+        let request = ListCapturesRequest {
+            create_time_from: from,
+            create_time_before: before,
+            page_size: 1,
+            ..Default::default()
+        };
+        let (mut seen, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let request = ListCapturesRequest {
+                page_token,
+                ..request.clone()
+            };
+            let page = list(&caller, request).await;
+            seen.extend(page.captures.into_iter().map(|c| c.capture_id));
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(seen, expected, "{from:?} to {before:?}");
+    }
+}
+
+#[tokio::test]
+async fn times_that_are_none_are_refused() {
+    let pair = Pair::start().await;
+    let time = |seconds, nanos| Some(Timestamp { seconds, nanos });
+    for wrong in [time(0, -1), time(0, 1_000_000_000), time(i64::MAX, 0)] {
+        for field in ["create_time_from", "create_time_before"] {
+            let mut request = ListCapturesRequest::default();
+            match field {
+                "create_time_from" => request.create_time_from = wrong,
+                _ => request.create_time_before = wrong,
+            }
+            let listed = pair.caller().rpc.list_captures(request).await;
+            check_invalid_field(&listed.unwrap_err(), field);
+        }
+    }
 }
 
 #[tokio::test]

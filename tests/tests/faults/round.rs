@@ -8,10 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::{TryStreamExt as _, future::join_all};
-use ingest_service::{
-    catalog::{Catalog as _, SqliteCatalog},
-    domain::id::ChunkIndex,
-};
+use ingest_service::{catalog, domain::id::ChunkIndex};
 use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 use weir_shared::{
@@ -199,8 +196,8 @@ impl Day<'_> {
     /// In the end the store has what the catalog refers to, and nothing else.
     async fn check_store(&self, caller: &Caller) {
         let store = store::open(&directory_url(&self.directory.join("store")).unwrap()).unwrap();
-        let url = format!("sqlite://{}/catalog.db", self.directory.display());
-        let catalog = SqliteCatalog::open(&url).await.unwrap();
+        let url = weir_tests::catalog::url(self.directory).await;
+        let catalog = catalog::open(&url).await.unwrap();
         let uid = catalog.by_id(&ID.parse().unwrap()).await.unwrap().unwrap();
         let chunks = catalog.chunks(uid.uid, ChunkIndex(0), u32::MAX).await;
         let needed: BTreeSet<_> = chunks

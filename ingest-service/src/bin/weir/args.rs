@@ -4,7 +4,7 @@ use std::{env, ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use tonic::transport::Uri;
-use weir_shared::proto::ingest::v1::CaptureState;
+use weir_shared::proto::{Timestamp, ingest::v1::CaptureState};
 
 pub(crate) mod value;
 
@@ -125,6 +125,13 @@ pub(crate) struct Captures {
     /// Only those in this state
     #[arg(long, value_enum)]
     pub(crate) state: Option<State>,
+    /// Only those created then or later: 2026-11-20, 2026-11-20T08:30:00Z, or
+    /// so long ago: 90m, 2h
+    #[arg(long, value_name = "TIME", value_parser = value::moment)]
+    pub(crate) since: Option<Timestamp>,
+    /// Only those created before then
+    #[arg(long, value_name = "TIME", value_parser = value::moment)]
+    pub(crate) before: Option<Timestamp>,
     /// Most captures to list
     #[arg(long, value_name = "CAPTURES", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=LISTED_MAX))]
     pub(crate) limit: u64,

@@ -32,6 +32,8 @@ pub(crate) async fn list(
             page_token,
             labels: args.labels.iter().cloned().collect(),
             state: state.into(),
+            create_time_from: args.since,
+            create_time_before: args.before,
         };
         let ListCapturesResponse {
             captures,

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    catalog::{CatalogError, ListQuery},
+    catalog::CatalogError,
     domain::capture::{DigestOnTheWay, Refusal, SealParams, SealStep, State},
 };
 
@@ -11,7 +11,6 @@ pub(super) async fn suite(catalog: &dyn Catalog) {
     the_declared_count_seals(catalog).await;
     a_refused_seal_changes_nothing(catalog).await;
     a_digest_is_settled_by_a_read(catalog).await;
-    lists_are_newest_first_and_stable(catalog).await;
     deleted_captures_leave_nothing(catalog).await;
     only_idle_unsealed_captures_expire(catalog).await;
 }
@@ -192,43 +191,6 @@ async fn a_digest_is_settled_by_a_read(catalog: &dyn Catalog) {
         .unwrap();
     catalog.abandon_seal(capture.uid, at.expires).await.unwrap();
     assert_eq!(catalog.by_uid(capture.uid).await.unwrap(), Some(kept));
-}
-
-async fn lists_are_newest_first_and_stable(catalog: &dyn Catalog) {
-    let labels = |site: &str| [("list".to_owned(), site.to_owned())].into();
-    for n in 0..5 {
-        let mut spec = spec(&format!("list-{n}"), Declared::default());
-        spec.labels = labels(if n % 2 == 0 { "even" } else { "odd" });
-        if n == 4 {
-            spec.declared = of_count(0);
-        }
-        let at = Times {
-            now: NOW,
-            expires: NOW.plus(KEPT),
-        };
-        catalog.create(&spec, at).await.unwrap();
-    }
-    let page = async |query: ListQuery| -> Vec<Capture> { catalog.list(&query).await.unwrap() };
-    let ids = |page: &[Capture]| page.iter().map(|c| c.id.to_string()).collect::<Vec<_>>();
-    let even = ListQuery {
-        labels: labels("even"),
-        limit: 2,
-        ..ListQuery::default()
-    };
-    let first = page(even.clone()).await;
-    assert_eq!(ids(&first), ["list-4", "list-2"]);
-    create(catalog, "list-new", Declared::default()).await;
-    let next = ListQuery {
-        before: Some(first[1].uid),
-        ..even.clone()
-    };
-    assert_eq!(ids(&page(next).await), ["list-0"]);
-    let receiving = ListQuery {
-        state: Some(State::Receiving),
-        limit: 10,
-        ..even
-    };
-    assert_eq!(ids(&page(receiving).await), ["list-2", "list-0"]);
 }
 
 async fn deleted_captures_leave_nothing(catalog: &dyn Catalog) {

@@ -16,8 +16,19 @@ pub(super) async fn list<S: Session>(
     query: &ListQuery,
 ) -> Result<Vec<Capture>, CatalogError> {
     let mut sql = row::select_captures::<S>().push("WHERE true");
-    if let Some(before) = &query.before {
-        sql = sql.push(" AND c.uid < ").push_bind(before.as_bytes());
+    if let Some(after) = &query.after {
+        sql = sql
+            .push(" AND (c.created_us, c.uid) < (")
+            .push_bind(after.created.0)
+            .push(", ")
+            .push_bind(after.uid.as_bytes())
+            .push(")");
+    }
+    if let Some(from) = query.created_from {
+        sql = sql.push(" AND c.created_us >= ").push_bind(from.0);
+    }
+    if let Some(before) = query.created_before {
+        sql = sql.push(" AND c.created_us < ").push_bind(before.0);
     }
     if let Some(state) = query.state {
         sql = sql
@@ -33,7 +44,7 @@ pub(super) async fn list<S: Session>(
             .push(")");
     }
     let newest_first = sql
-        .push(" ORDER BY c.uid DESC LIMIT ")
+        .push(" ORDER BY c.created_us DESC, c.uid DESC LIMIT ")
         .push_bind(query.limit);
     let rows = newest_first.all(db).await?;
     rows.iter().map(row::read).collect()

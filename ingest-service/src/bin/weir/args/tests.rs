@@ -51,6 +51,11 @@ fn wrong_lines_are_usage_errors() {
     );
     check_error("weir captures --label =x", ErrorKind::ValueValidation);
     check_error("weir captures --state gone", ErrorKind::InvalidValue);
+    check_error("weir captures --since monday", ErrorKind::ValueValidation);
+    check_error(
+        "weir captures --before 2026-13-01",
+        ErrorKind::ValueValidation,
+    );
     check_error("weir delete ../x", ErrorKind::ValueValidation);
     check_error("weir upload f --id -x", ErrorKind::UnknownArgument);
     check_error("weir upload f --id=Capital", ErrorKind::ValueValidation);
@@ -89,4 +94,17 @@ fn the_data_directory_follows_the_xdg_rule() {
     check_data_dir(Some(""), Some("/h"), Some("/h/.local/share/weir"));
     check_data_dir(None, None, None);
     check_data_dir(None, Some(""), None);
+}
+
+#[test]
+fn times_are_dates_moments_or_spans_ago() {
+    let seconds = |text: &str| value::moment(text).unwrap().seconds;
+    assert_eq!(seconds("2026-11-20"), 1_795_132_800);
+    assert_eq!(seconds("2026-11-20T08:30:00Z"), 1_795_163_400);
+    assert_eq!(seconds("2026-11-20T08:30:00+02:00"), 1_795_156_200);
+    let (hours, now) = (seconds("2h"), seconds("0"));
+    assert!(
+        (hours..=hours + 60).contains(&(now - 7200)),
+        "{hours} {now}"
+    );
 }

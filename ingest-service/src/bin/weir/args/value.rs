@@ -1,10 +1,10 @@
 //! Values of flags that clap does not know by itself.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::ValueEnum;
 use tonic::transport::Uri;
-use weir_shared::proto::analyzer::v1::RecordKind;
+use weir_shared::proto::{Timestamp, analyzer::v1::RecordKind};
 
 /// Longest span of time in a flag: a year, beyond any capture or patience, and
 /// far below what a timer or a `grpc-timeout` holds.
@@ -63,6 +63,21 @@ pub(super) fn span(text: &str) -> Result<Duration, String> {
         return Err("more than a year".to_owned());
     }
     Ok(span)
+}
+
+/// A time after RFC 3339, in UTC when it is a date alone, or how long ago.
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
+    if let Ok(ago) = span(text) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let then = now.unwrap_or_default().saturating_sub(ago);
+        return Ok(Timestamp {
+            seconds: i64::try_from(then.as_secs()).unwrap_or(i64::MAX),
+            nanos: then.subsec_nanos().cast_signed(),
+        });
+    }
+    let told = serde_json::Value::String(text.to_owned());
+    serde_json::from_value(told)
+        .map_err(|_| "neither a time like 2026-11-20T08:30:00Z nor a span like 2h".to_owned())
 }
 
 /// A span that leaves time to do anything.

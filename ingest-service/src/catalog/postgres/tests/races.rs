@@ -172,10 +172,11 @@ async fn commits_sweeps_and_deletions_in_any_order_never_deadlock() {
         for service in &services {
             numbers.shuffle(&mut captures);
             let chunk = u32::try_from(numbers.below(3)).unwrap();
-            let segments: Vec<_> = captures
+            let mut segments: Vec<_> = captures
                 .iter()
                 .map(|capture| segment(capture.uid, &[(chunk, b"x"), (7, b"y")]))
                 .collect();
+            numbers.shuffle(&mut segments);
             let deleted = captures[numbers.below(captures.len())].clone();
             // A sweeper that finds them before they are committed.
             let mut found: Vec<_> = segments.iter().map(|s| s.segment).collect();
@@ -184,6 +185,41 @@ async fn commits_sweeps_and_deletions_in_any_order_never_deadlock() {
             work.push(at_once(service, segments, deleted, found));
         }
         join_all(work).await;
+    }
+    assert_eq!(deadlocks(&url).await, 0);
+}
+
+#[tokio::test]
+#[ignore = "needs WEIR_TEST_POSTGRES"]
+async fn sweepers_that_find_segments_on_their_way_never_deadlock_with_their_commit() {
+    const SEGMENTS: u32 = 64;
+    let url = database().await;
+    let services = services(&url, 3).await;
+    let mut numbers = Numbers::new();
+    for round in 0..60 {
+        let id = format!("found-{round}");
+        let capture = create(&services[0], &id, Declared::default()).await;
+        let chunks = (0..SEGMENTS).map(|index| segment(capture.uid, &[(index, b"x")]));
+        let mut segments: Vec<_> = chunks.collect();
+        numbers.shuffle(&mut segments);
+        let mut found = || {
+            let mut found: Vec<_> = segments.iter().map(|s| s.segment).collect();
+            numbers.shuffle(&mut found);
+            found
+        };
+        let (first, second) = (found(), found());
+        let (committed, one, other) = tokio::join!(
+            services[0].commit(&segments, rules()),
+            services[1].condemn_orphans(&first, NOW),
+            services[2].condemn_orphans(&second, NOW),
+        );
+        one.unwrap();
+        other.unwrap();
+        let condemned = services[0].condemned(None, 100_000).await.unwrap();
+        for (segment, committed) in segments.iter().zip(committed.unwrap()) {
+            let is_condemned = condemned.contains(&segment.segment);
+            assert_eq!(committed == Committed::Condemned, is_condemned);
+        }
     }
     assert_eq!(deadlocks(&url).await, 0);
 }
