@@ -18,7 +18,7 @@ use crate::{
     catalog::{self, Catalog},
     config::Config,
     domain::ingest::Ingest,
-    grpc::{self, AnalyzerClient, Service},
+    grpc::{self, AnalyzerClient, Metered, Service},
     unfinished,
 };
 
@@ -131,12 +131,13 @@ pub async fn run_with(
         ));
     }
 
-    let service = IngestServiceServer::new(Service::new(ingest, deps.analyzer))
+    let service = IngestServiceServer::new(Service::new(Arc::clone(&ingest), deps.analyzer))
         .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Zstd);
     let mut services = Routes::builder();
-    services.add_service(service);
+    services.add_service(Metered::new(service, &ingest));
+    drop(ingest);
     tracing::info!(address = ?listener.local_addr(), store = config.store, "ingest-service serves");
     let served = Served {
         services,

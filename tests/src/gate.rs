@@ -1,4 +1,4 @@
-//! A store whose reads wait at a gate, and which fails as told, so that a test
+//! A store whose reads and writes wait at a gate, and which fails as told, so that a test
 //! decides when an analysis goes on and what befalls an upload.
 
 use std::{ops::Range, sync::Arc};
@@ -21,6 +21,7 @@ pub enum Fault {
 pub struct Gate {
     fault: watch::Sender<Option<Fault>>,
     open: watch::Sender<bool>,
+    puts_held: watch::Sender<bool>,
     waiting: watch::Sender<usize>,
 }
 
@@ -30,6 +31,7 @@ impl Gate {
         Self {
             fault: watch::Sender::new(None),
             open: watch::Sender::new(false),
+            puts_held: watch::Sender::new(false),
             waiting: watch::Sender::new(0),
         }
     }
@@ -45,6 +47,11 @@ impl Gate {
     /// What every call of the store comes to from now on.
     pub fn fail(&self, fault: Option<Fault>) {
         self.fault.send_replace(fault);
+    }
+
+    /// Whether writes wait from now on.
+    pub fn hold_puts(&self, held: bool) {
+        self.puts_held.send_replace(held);
     }
 
     pub fn open(&self) {
@@ -111,6 +118,8 @@ struct GatedStore {
 #[async_trait]
 impl SegmentStore for GatedStore {
     async fn put(&self, key: &ObjectKey, body: Vec<Bytes>) -> Result<(), StoreError> {
+        let mut held = self.gate.puts_held.subscribe();
+        held.wait_for(|held| !held).await.unwrap();
         self.gate.check()?;
         self.store.put(key, body).await
     }

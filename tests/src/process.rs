@@ -91,6 +91,16 @@ impl Process {
         AnalyzerCaller::new(channel(self.address))
     }
 
+    /// The most memory that it has had resident so far (`VmHWM` of proc(5)), bytes.
+    #[must_use]
+    pub fn peak_memory_bytes(&self) -> u64 {
+        let id = self.child.id().expect("a running process");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.unwrap().trim().trim_end_matches(" kB");
+        kib.parse::<u64>().unwrap() << 10
+    }
+
     /// Ends it as a crash would: nothing is drained or flushed.
     pub async fn kill(mut self) {
         self.child.kill().await.unwrap();

@@ -45,6 +45,7 @@ impl Ingest {
                 expires: ingest.expires_from(now),
             };
             let capture = ingest.catalog.create(&wanted, times).await?;
+            ingest.live.changed(capture.uid);
             if capture.state == State::Sealing {
                 ingest.check_digest(&capture);
             }
@@ -81,6 +82,7 @@ impl Ingest {
         let sealed = self.undivided(async move {
             let now = Timestamp::now();
             let sealed = ingest.catalog.seal(uid, &wanted, known, now).await?;
+            ingest.live.changed(uid);
             Ok(sealed.map(|(capture, step)| match step {
                 SealStep::NeedsDigest => Begun::Check(ingest.check_digest(&capture)),
                 SealStep::Sealed | SealStep::Replayed => Begun::Sealed(Box::new(capture)),

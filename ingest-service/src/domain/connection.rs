@@ -4,7 +4,10 @@
 use std::{
     collections::HashMap,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,11 +19,25 @@ pub struct Connections {
     open: Mutex<HashMap<SocketAddr, Weak<Connection>>>,
 }
 
+/// Tells connections apart while this process lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConnectionId(u64);
+
+impl ConnectionId {
+    /// One that no other connection has.
+    #[must_use]
+    pub fn generate() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 /// One connection. Its clock stands still while any of its calls is held back
 /// by us: what that call leaves unread takes of the window of all the others,
 /// so no client of the connection can be told from a slow one then.
 #[derive(Debug)]
 pub struct Connection {
+    pub id: ConnectionId,
     began: Instant,
     held: Mutex<Held>,
     /// Where it is listed; nowhere for a connection without an address.
@@ -66,6 +83,7 @@ impl Connections {
 impl Connection {
     fn new(listed: Option<(SocketAddr, Arc<Connections>)>) -> Self {
         Self {
+            id: ConnectionId::generate(),
             began: Instant::now(),
             held: Mutex::default(),
             listed,

@@ -15,10 +15,11 @@ use super::{
     live::{InUse, Live},
     range::Missing,
     sealer::Sealer,
-    staging::Staging,
+    staging::{Reserved, Staging},
     time::Timestamp,
     turn::NextTurn,
     upload::PaceLimits,
+    watch::Looks,
     write::{Segment, Tally, Writer},
 };
 use crate::catalog::{Catalog, ListQuery};
@@ -48,9 +49,11 @@ pub struct Ingest {
     pub tasks: TaskTracker,
     pub shutdown: CancellationToken,
     pub(super) writer: Writer,
-    pub(super) staging: Staging,
+    /// Where the room of a message comes from before it is read.
+    pub staging: Arc<Staging>,
     pub(super) live: Arc<Live>,
     pub(super) sealer: Sealer,
+    pub(super) looks: Looks,
 }
 
 /// What became of a single chunk.
@@ -76,8 +79,10 @@ impl Ingest {
             capture_bytes_max: settings.capture_bytes_max,
         };
         let committer = Committer::start(Arc::clone(&catalog), commits);
+        let live: Arc<Live> = Arc::default();
         let writer = Writer {
             catalog: Arc::clone(&catalog),
+            live: Arc::clone(&live),
             store: Arc::clone(&store),
             committer,
             tasks: tasks.clone(),
@@ -90,8 +95,9 @@ impl Ingest {
             shutdown,
             writer,
             staging: Staging::new(settings.staging_bytes),
-            live: Arc::default(),
+            live,
             sealer: Sealer::default(),
+            looks: Looks::default(),
         })
     }
 
@@ -105,13 +111,11 @@ impl Ingest {
         self: &Arc<Self>,
         id: &CaptureId,
         chunk: IncomingChunk,
+        mut reserved: Reserved,
     ) -> Result<Put, Error> {
         let capture = self.get(id).await?;
         let chunk = chunk.check(&capture.declared, self.settings.chunks)?;
-        let reserved = match self.staging.try_reserve(chunk.bytes) {
-            Some(reserved) => reserved,
-            None => self.staging.reserve(chunk.bytes).await,
-        };
+        reserved.shrink_to(chunk.data.len());
         let segment = Segment {
             capture: capture.id.clone(),
             uid: capture.uid,

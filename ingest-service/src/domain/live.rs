@@ -1,10 +1,12 @@
-//! Which captures calls are using, so that a deletion ends those calls at once.
+//! Which captures calls are using, so that a deletion ends those calls at once
+//! and a change is seen by those that watch.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::id::Uid;
@@ -19,6 +21,7 @@ pub struct Live {
 #[derive(Debug)]
 struct Use {
     deleted: CancellationToken,
+    changes: watch::Sender<()>,
     calls: usize,
 }
 
@@ -28,6 +31,7 @@ pub struct InUse {
     live: Arc<Live>,
     uid: Uid,
     deleted: CancellationToken,
+    changes: watch::Receiver<()>,
 }
 
 impl Live {
@@ -38,6 +42,7 @@ impl Live {
         let mut used = self.lock();
         let entry = used.entry(uid).or_insert_with(|| Use {
             deleted: CancellationToken::new(),
+            changes: watch::Sender::new(()),
             calls: 0,
         });
         entry.calls += 1;
@@ -45,6 +50,7 @@ impl Live {
             live: Arc::clone(self),
             uid,
             deleted: entry.deleted.clone(),
+            changes: entry.changes.subscribe(),
         }
     }
 
@@ -52,6 +58,13 @@ impl Live {
     pub fn deleted(&self, uid: Uid) {
         if let Some(used) = self.lock().get(&uid) {
             used.deleted.cancel();
+        }
+    }
+
+    /// Tells those that watch this capture that it may have changed.
+    pub fn changed(&self, uid: Uid) {
+        if let Some(used) = self.lock().get(&uid) {
+            used.changes.send_replace(());
         }
     }
 
@@ -65,6 +78,32 @@ impl InUse {
     /// Returns when the capture has been deleted.
     pub async fn deleted(&self) {
         self.deleted.cancelled().await;
+    }
+
+    /// Cancelled when the capture has been deleted.
+    #[must_use]
+    pub fn deletion(&self) -> CancellationToken {
+        self.deleted.clone()
+    }
+
+    #[must_use]
+    pub fn uid(&self) -> Uid {
+        self.uid
+    }
+
+    /// Forgets the changes so far.
+    pub fn mark_unchanged(&mut self) {
+        self.changes.mark_unchanged();
+    }
+
+    /// Returns when this process has changed the capture.
+    ///
+    /// Cancel safety: no change is lost.
+    pub async fn changed(&mut self) {
+        if self.changes.changed().await.is_err() {
+            // Not while this use keeps the entry.
+            std::future::pending().await
+        }
     }
 
     #[must_use]

@@ -21,6 +21,7 @@ pub mod time;
 pub mod turn;
 pub mod upkeep;
 pub mod upload;
+pub mod watch;
 pub mod write;
 
 #[cfg(test)]

@@ -66,6 +66,7 @@ impl Ingest {
         let (ingest, capture) = (Arc::clone(self), Arc::new(capture.clone()));
         self.tasks.spawn(async move {
             let outcome = ingest.read_and_settle(&capture).await;
+            ingest.live.changed(capture.uid);
             told.send_replace(Some(outcome));
         });
         outcome

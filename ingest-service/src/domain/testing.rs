@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     ops::Range,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
     time::{Duration, SystemTime},
 };
 
@@ -17,10 +17,11 @@ use weir_shared::store::{ObjectKey, ObjectMeta, SegmentStore, StoreError};
 use super::{
     capture::{Declared, Spec},
     chunk::{ChunkLimits, IncomingChunk},
-    connection::Connections,
+    connection::{ConnectionId, Connections},
     error::Error,
     id::{ChunkIndex, SegmentId},
     ingest::{Ingest, Settings},
+    staging::{Reserved, Staging},
     time::Timestamp,
     upload::{PaceLimits, UploadItem, Uploaded},
 };
@@ -237,8 +238,22 @@ pub(crate) fn open(id: &str, declared: Declared) -> UploadItem {
     UploadItem::Open(spec(id, declared))
 }
 
+/// A chunk with room of a budget that is never short.
 pub(crate) fn chunk(index: u32, data: impl Into<Bytes>) -> UploadItem {
-    UploadItem::Chunk(incoming(index, data))
+    UploadItem::Chunk(incoming(index, data), room())
+}
+
+pub(crate) fn room() -> Reserved {
+    static ENDLESS: LazyLock<Arc<Staging>> = LazyLock::new(|| Staging::new(usize::MAX >> 1));
+    ENDLESS.try_reserve(4 << 20).unwrap()
+}
+
+/// A chunk with room of the service's own budget.
+pub(crate) async fn chunk_of_budget(rig: &Rig, index: u32, data: impl Into<Bytes>) -> UploadItem {
+    let chunk = incoming(index, data);
+    let staging = Arc::clone(&rig.ingest.staging);
+    let reserved = staging.reserve(ConnectionId::generate(), chunk.data.len());
+    UploadItem::Chunk(chunk, reserved.await)
 }
 
 pub(crate) fn incoming(index: u32, data: impl Into<Bytes>) -> IncomingChunk {

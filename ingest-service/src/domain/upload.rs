@@ -13,13 +13,15 @@ use super::{
     capture::{Capture, SealParams, Spec},
     chunk::IncomingChunk,
     error::Error,
+    staging::Reserved,
 };
 
 /// What comes in, in order.
 #[derive(Debug)]
 pub enum UploadItem {
     Open(Spec),
-    Chunk(IncomingChunk),
+    /// With the room that was reserved before it was read.
+    Chunk(IncomingChunk, Reserved),
     Finish(SealParams),
     /// A message that can't be taken.
     Refused(Error),

@@ -15,6 +15,7 @@ use super::{
     digest::RunningDigest,
     error::Error,
     id::{Blake3, CaptureId, ChunkIndex, SegmentId, Uid},
+    live::Live,
     staging::Reserved,
     turn::Turn,
 };
@@ -32,6 +33,7 @@ const HASH_INLINE_BYTES_MAX: usize = 64 << 10;
 pub struct Writer {
     pub catalog: Arc<dyn Catalog>,
     pub store: Arc<dyn SegmentStore>,
+    pub live: Arc<Live>,
     pub committer: Committer,
     pub tasks: TaskTracker,
 }
@@ -181,6 +183,7 @@ impl Writer {
             match self.committer.commit(commit.clone()).await? {
                 Committed::CaptureGone => return Err(Error::Deleted(verdict.capture.clone())),
                 Committed::Slots { outcomes, capture } => {
+                    self.live.changed(commit.capture);
                     for (chunk, outcome) in commit.chunks.iter().zip(outcomes) {
                         verdict.record(chunk.index, outcome);
                     }

@@ -6,7 +6,9 @@ mod convert;
 mod error;
 mod page;
 mod read;
+mod receive;
 mod upload;
+mod watch;
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +21,7 @@ use weir_shared::{
         DeleteCaptureResponse, Durability, GetCaptureRequest, GetCaptureResponse,
         GetServerInfoRequest, GetServerInfoResponse, ListCapturesRequest, ListCapturesResponse,
         PutChunkRequest, PutChunkResponse, PutOutcome, ReadCaptureRequest, SealCaptureRequest,
-        SealCaptureResponse, UploadCaptureRequest, UploadCaptureResponse,
+        SealCaptureResponse, UploadCaptureRequest, UploadCaptureResponse, WatchCaptureRequest,
         ingest_service_server::IngestService,
     },
 };
@@ -27,10 +29,11 @@ use weir_shared::{
 pub use analyze::AnalyzerClient;
 use analyze::Namings;
 pub(crate) use analyze::connect;
+pub(crate) use receive::Metered;
+use receive::Receipt;
 
 use crate::domain::{
     capture::Capture,
-    connection::Connections,
     error::Error,
     ingest::{Ingest, Put},
 };
@@ -44,7 +47,6 @@ pub(crate) struct Service {
     ingest: Arc<Ingest>,
     analyzer: AnalyzerClient,
     namings: Arc<Namings>,
-    connections: Arc<Connections>,
 }
 
 impl Service {
@@ -53,7 +55,6 @@ impl Service {
             ingest,
             analyzer,
             namings: Arc::default(),
-            connections: Arc::default(),
         }
     }
 
@@ -126,10 +127,15 @@ impl IngestService for Service {
         &self,
         request: Request<PutChunkRequest>,
     ) -> Result<Response<PutChunkResponse>, Status> {
+        let receipt = Receipt::of(request.extensions()).map_err(error::status)?;
         let PutChunkRequest { capture_id, chunk } = request.into_inner();
         let id = convert::capture_id(capture_id).map_err(error::status)?;
         let chunk = convert::required("chunk", chunk).map_err(error::status)?;
-        let put = self.ingest.put_chunk(&id, convert::chunk(chunk)).await;
+        let room = receipt.take().map_err(error::status)?;
+        let put = self
+            .ingest
+            .put_chunk(&id, convert::chunk(chunk), room)
+            .await;
         let outcome = match put.map_err(error::status)? {
             Put::Stored => PutOutcome::Stored,
             Put::Duplicate => PutOutcome::Duplicate,
@@ -211,6 +217,15 @@ impl IngestService for Service {
             return Err(error::status(Error::Unknown(id)));
         }
         Ok(Response::new(DeleteCaptureResponse {}))
+    }
+
+    type WatchCaptureStream = watch::WatchStream;
+
+    async fn watch_capture(
+        &self,
+        request: Request<WatchCaptureRequest>,
+    ) -> Result<Response<Self::WatchCaptureStream>, Status> {
+        watch::watch(self, request).await
     }
 
     type ReadCaptureStream = read::ReadStream;

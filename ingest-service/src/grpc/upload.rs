@@ -10,10 +10,11 @@ use weir_shared::{
     proto::ingest::v1::{UploadCaptureRequest, upload_capture_request::Message},
 };
 
-use super::{Service, convert, error::status};
+use super::{Service, convert, error::status, receive::Receipt};
 use crate::domain::{
     chunk::ChunkLimits,
     error::Error,
+    staging::Reserved,
     upload::{UploadItem, Uploaded},
 };
 
@@ -22,11 +23,17 @@ pub(super) async fn upload(
     request: Request<Streaming<UploadCaptureRequest>>,
 ) -> Result<Uploaded, Status> {
     let ingest = &service.ingest;
-    let connection = service.connections.of(request.remote_addr());
+    let receipt = Receipt::of(request.extensions()).map_err(status)?;
+    let connection = Arc::clone(&receipt.connection);
     let deadline = Deadline::of(request.extensions());
     let scope = CallScope::enter(&ingest.tasks, &ingest.shutdown, deadline);
     let broken = Arc::new(OnceLock::new());
-    let messages = items(request.into_inner(), ingest.settings.chunks, &broken);
+    let messages = items(
+        request.into_inner(),
+        receipt,
+        ingest.settings.chunks,
+        &broken,
+    );
     // In a task of its own: a dropped handler drops the scope, which ends the
     // session, and that makes durable what came.
     let session = Arc::clone(ingest).upload(messages, connection, scope.token().clone());
@@ -53,14 +60,16 @@ pub(super) async fn upload(
 /// `broken` takes the transport's status, for a client that still listens.
 fn items(
     messages: Streaming<UploadCaptureRequest>,
+    receipt: Receipt,
     limits: ChunkLimits,
     broken: &Arc<OnceLock<Status>>,
 ) -> impl Stream<Item = UploadItem> + use<> {
     let broken = Arc::clone(broken);
     messages.map(move |message| match message {
-        Ok(UploadCaptureRequest { message }) => {
-            item(message, limits).unwrap_or_else(UploadItem::Refused)
-        }
+        Ok(UploadCaptureRequest { message }) => receipt
+            .take()
+            .and_then(|room| item(message, room, limits))
+            .unwrap_or_else(UploadItem::Refused),
         // What tonic says of a message above the decoding limit.
         Err(error) if error.code() == Code::OutOfRange => {
             UploadItem::Refused(Error::MessageTooLarge)
@@ -72,11 +81,15 @@ fn items(
     })
 }
 
-fn item(message: Option<Message>, limits: ChunkLimits) -> Result<UploadItem, Error> {
+fn item(
+    message: Option<Message>,
+    room: Reserved,
+    limits: ChunkLimits,
+) -> Result<UploadItem, Error> {
     match message {
         None => Err(Error::Order("a message without content")),
         Some(Message::Open(spec)) => Ok(UploadItem::Open(convert::spec(spec, limits)?)),
-        Some(Message::Chunk(chunk)) => Ok(UploadItem::Chunk(convert::chunk(chunk))),
+        Some(Message::Chunk(chunk)) => Ok(UploadItem::Chunk(convert::chunk(chunk), room)),
         Some(Message::Finish(finish)) => {
             let weir_shared::proto::ingest::v1::Finish {
                 chunk_count,

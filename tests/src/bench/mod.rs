@@ -1,7 +1,9 @@
 //! What the benchmarks share: repeated measurements in turns, and their table.
 
 pub mod cpu;
+pub mod proxy;
 pub mod sink;
+pub mod upload;
 
 use std::time::Duration;
 

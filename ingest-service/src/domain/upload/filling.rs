@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
     capture::{Capture, DigestOnTheWay, SlotOutcome, State},
-    chunk::{Chunk, IncomingChunk},
+    chunk::IncomingChunk,
     connection::Connection,
     digest::RunningDigest,
     error::Error,
@@ -111,7 +111,11 @@ impl Filling {
 
     /// Takes a chunk into the open segment, and sends that on its way when it
     /// is full.
-    pub(super) async fn take(&mut self, chunk: IncomingChunk) -> Result<(), Error> {
+    pub(super) async fn take(
+        &mut self,
+        chunk: IncomingChunk,
+        mut reserved: Reserved,
+    ) -> Result<(), Error> {
         let chunk = chunk.check(
             &self.call.capture.declared,
             self.call.ingest.settings.chunks,
@@ -133,9 +137,13 @@ impl Filling {
         if self.open.as_ref().is_some_and(|o| !o.has_room_for(&chunk)) {
             self.close().await;
         }
-        let reserved = self.reserve(&chunk).await?;
+        reserved.shrink_to(chunk.data.len());
         let open = match self.open.take() {
-            None => OpenSegment::begin(chunk, reserved),
+            None => {
+                // Shortages of before are no reason to close what comes now.
+                self.shortages.mark_unchanged();
+                OpenSegment::begin(chunk, reserved)
+            }
             Some(mut open) => {
                 open.push(chunk, reserved);
                 open
@@ -143,29 +151,11 @@ impl Filling {
         };
         let is_full = open.is_full();
         self.open = Some(open);
-        if is_full {
+        // While others wait for the budget nothing of it is kept open.
+        if is_full || self.call.ingest.staging.is_short() {
             self.close().await;
         }
         Ok(())
-    }
-
-    /// When the budget is short the own open segment goes first: who waits for
-    /// the budget must not hold a part of it that only waiting can free.
-    async fn reserve(&mut self, chunk: &Chunk) -> Result<Reserved, Error> {
-        if self.open.is_none() {
-            // Shortages of before are no reason to close what comes now.
-            self.shortages.mark_unchanged();
-        }
-        if let Some(reserved) = self.call.ingest.staging.try_reserve(chunk.bytes) {
-            return Ok(reserved);
-        }
-        self.close().await;
-        tokio::select! {
-            biased;
-            () = self.call.ended.cancelled() => Err(Error::Ended),
-            () = self.call.used.deleted() => Err(self.call.deleted()),
-            reserved = self.call.ingest.staging.reserve(chunk.bytes) => Ok(reserved),
-        }
     }
 
     /// Sends the open segment on its way, once there is room for it.

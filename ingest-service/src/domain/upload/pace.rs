@@ -70,7 +70,7 @@ impl<'a, S: Stream<Item = UploadItem>> Incoming<'a, S> {
             error = pace.too_slow() => return Some(UploadItem::Refused(error)),
         };
         let bytes = match &item {
-            Some(UploadItem::Chunk(chunk)) => chunk.data.len() as u64,
+            Some(UploadItem::Chunk(chunk, _)) => chunk.data.len() as u64,
             _ => 0,
         };
         pace.came(bytes);

@@ -50,7 +50,7 @@ impl Ingest {
             Some(UploadItem::Open(spec)) => spec,
             Some(UploadItem::Refused(error)) => return Err(error),
             Some(UploadItem::Broken) => return Err(Error::Ended),
-            Some(UploadItem::Chunk(_) | UploadItem::Finish(_)) | None => {
+            Some(UploadItem::Chunk(..) | UploadItem::Finish(_)) | None => {
                 return Err(Error::Order("the first message must be open"));
             }
         };
@@ -93,9 +93,9 @@ impl Call {
                 item = items.next() => item,
             };
             match item {
-                Some(UploadItem::Chunk(chunk)) => {
+                Some(UploadItem::Chunk(chunk, reserved)) => {
                     let _held = self.connection.hold_back();
-                    if let Err(refused) = filling.take(chunk).await {
+                    if let Err(refused) = filling.take(chunk, reserved).await {
                         return End::Refused(refused);
                     }
                 }
@@ -145,7 +145,7 @@ impl Call {
             Some(UploadItem::Broken) => End::Refused(Error::Ended),
             Some(
                 UploadItem::Open(_)
-                | UploadItem::Chunk(_)
+                | UploadItem::Chunk(..)
                 | UploadItem::Finish(_)
                 | UploadItem::Refused(_),
             ) => End::Refused(Error::Order("nothing may come after finish")),

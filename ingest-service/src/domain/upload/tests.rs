@@ -9,7 +9,7 @@ use super::*;
 use crate::domain::{
     capture::{Declared, State},
     id::{ChunkIndex, Sha256},
-    testing::{Rig, SETTINGS, chunk, incoming, open, upload},
+    testing::{Rig, SETTINGS, chunk, incoming, open, room, upload},
 };
 
 const ID: &str = "cap";
@@ -106,7 +106,7 @@ async fn a_refused_message_keeps_all_that_came_before_it() {
     let mut wrong = incoming(2, "c");
     wrong.crc32c = Some(1);
     check(
-        begin(UploadItem::Chunk(wrong)),
+        begin(UploadItem::Chunk(wrong, room())),
         expect!["chunk 2 does not have its checksum; Receiving, 2 chunks, 2 bytes"],
     )
     .await;

@@ -22,7 +22,10 @@ async fn bytes_that_lost_their_slot_prove_no_digest() {
             .create(&spec(ID, declared.clone()))
             .await
             .unwrap();
-        rig.ingest.put_chunk(&id, incoming(1, "X")).await.unwrap();
+        rig.ingest
+            .put_chunk(&id, incoming(1, "X"), room())
+            .await
+            .unwrap();
         let items = vec![open(ID, declared), chunk(0, "A"), chunk(1, "B")];
         let told = told(&rig, items).await;
         let conflict = "chunk 1 differs from the one already stored";

@@ -219,6 +219,15 @@ impl IngestService for Fake {
         Err(Status::unimplemented("not called by uploads"))
     }
 
+    type WatchCaptureStream = tokio_stream::Empty<Result<WatchCaptureResponse, Status>>;
+
+    async fn watch_capture(
+        &self,
+        _request: Request<WatchCaptureRequest>,
+    ) -> Result<Response<Self::WatchCaptureStream>, Status> {
+        Err(Status::unimplemented("not called by uploads"))
+    }
+
     type ReadCaptureStream = tokio_stream::Empty<Result<ReadCaptureResponse, Status>>;
 
     async fn read_capture(
