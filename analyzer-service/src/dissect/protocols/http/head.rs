@@ -146,8 +146,9 @@ pub(super) fn length(data: &[u8], searched: usize) -> Option<usize> {
     }
 }
 
-/// RFC 9112, 2.2: empty lines before a head do not count.
-fn line_ends(data: &[u8]) -> usize {
+/// How many bytes of line ends there are in front. RFC 9112, 2.2: before a head they do not
+/// count.
+pub(super) fn line_ends(data: &[u8]) -> usize {
     let other = |byte: &u8| !matches!(byte, b'\r' | b'\n');
     data.iter().position(other).unwrap_or(data.len())
 }

@@ -53,7 +53,7 @@ impl Dissector for Http {
             None => match head::look(data) {
                 Look::Request => *self.requester.insert(context.direction),
                 Look::Response => *self.requester.insert(context.direction.reverse()),
-                Look::TooShort => return taken(0, Verdict::Undecided),
+                Look::TooShort => return taken(head::line_ends(data), Verdict::Undecided),
                 Look::Neither => return taken(0, Verdict::NotMine),
             },
         };
@@ -151,6 +151,7 @@ impl Http {
                         body::End::Broken => self.requests.lose("chunked request body", out),
                     }
                 }
+                Phase::Head if head::line_ends(rest) > 0 => at += head::line_ends(rest),
                 Phase::Head => {
                     let Some(length) = self.requests.head_length(rest) else {
                         return self.requests.unfinished(at, rest, out);
@@ -190,6 +191,7 @@ impl Http {
                     }
                     self.pairs.complete(&Moment::of(context), out);
                 }
+                Phase::Head if head::line_ends(rest) > 0 => at += head::line_ends(rest),
                 Phase::Head => {
                     let Some(length) = self.responses.head_length(rest) else {
                         return self.responses.unfinished(at, rest, out);

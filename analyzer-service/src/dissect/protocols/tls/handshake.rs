@@ -10,6 +10,9 @@ use crate::{
     record::Body,
 };
 
+/// What a text in a list costs beside its bytes: a client may offer many short ones.
+const TEXT_OVERHEAD_BYTES: usize = size_of::<String>() + 24;
+
 impl Tls {
     pub(super) fn client_hello(&mut self, context: &Context<'_>, hello: ClientHello) {
         self.latest = Some(Origin::of(context));
@@ -57,7 +60,7 @@ impl Tls {
     /// What is known waits for the rest; without room for that it goes out as it is.
     pub(super) fn hold(&mut self, out: &mut Output) {
         let protocols = self.record.client_alpn.iter();
-        let protocols = protocols.map(|name| size_of::<String>() + name.len());
+        let protocols = protocols.map(|name| TEXT_OVERHEAD_BYTES + name.len());
         let texts = self.record.server_name.len() + protocols.sum::<usize>();
         out.waiting.give_back(self.held_bytes);
         self.held_bytes = size_of::<Self>() + texts;

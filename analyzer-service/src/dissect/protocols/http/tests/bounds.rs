@@ -104,3 +104,20 @@ fn a_request_given_up_takes_its_body_along() {
     .assert_eq(&records(&lab));
     assert_eq!(lab.out.waiting.held(), 0);
 }
+
+#[test]
+fn empty_lines_before_a_head_are_not_kept() {
+    let (mut lab, flow) = lab(80);
+    for _ in 0..100 {
+        lab.send(flow, CLIENT, b"\r\n");
+    }
+    assert_eq!(lab.dissectors.held_bytes(), 0);
+    lab.send(flow, CLIENT, [GET, "\r\n\r"].concat().as_bytes());
+    lab.send(flow, SERVER, ["\r\n", OK_TWO, "\n"].concat().as_bytes());
+    assert_eq!(lab.dissectors.held_bytes(), 0);
+    lab.send(flow, CLIENT, ["\n", GET].concat().as_bytes());
+    lab.send(flow, SERVER, OK_TWO.as_bytes());
+    lab.end(flow);
+    let answered = records(&lab).matches("-> 200").count();
+    assert_eq!(answered, 2, "{}", lab.log);
+}
