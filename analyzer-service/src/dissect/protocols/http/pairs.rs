@@ -20,14 +20,15 @@ pub(super) const REQUESTS_MAX: usize = 64;
 /// What comes behind a head.
 pub(super) type Behind = Result<Option<Body>, InvalidLength>;
 
+/// Exchanges are boxed: most connections have none or one at a time.
 #[derive(Debug, Default)]
 pub(super) struct Pairs {
     /// Of the first packet; needed when the flow ends.
     flow: Option<FlowRef>,
     /// Requests whose response has not begun, oldest first.
-    waiting: VecDeque<Exchange>,
+    waiting: VecDeque<Box<Exchange>>,
     /// The one whose response is being read.
-    current: Option<Exchange>,
+    current: Option<Box<Exchange>>,
     /// Position of the latest transaction.
     depth: u32,
     /// Position of the one whose request came last.
@@ -61,7 +62,7 @@ impl Pairs {
         let whole = matches!(behind, Ok(None));
         let exchange = Exchange::asked(context, request, whole, self.depth);
         self.hold(&exchange, out);
-        self.waiting.push_back(exchange);
+        self.waiting.push_back(Box::new(exchange));
         while (self.waiting.len() > REQUESTS_MAX || !self.is_fair(out))
             && let Some(oldest) = self.waiting.pop_front()
         {
@@ -98,7 +99,7 @@ impl Pairs {
             }
             None => {
                 self.depth = self.depth.saturating_add(1);
-                Exchange::unasked(context, self.depth)
+                Box::new(Exchange::unasked(context, self.depth))
             }
         };
         let behind = response.body(exchange.method());
@@ -119,12 +120,12 @@ impl Pairs {
     pub(super) fn asking(&mut self) -> Option<&mut Exchange> {
         let asked = self.asked;
         let latest = self.waiting.back_mut().or(self.current.as_mut());
-        latest.filter(|exchange| exchange.depth() == asked)
+        latest.map(Box::as_mut).filter(|exchange| exchange.depth() == asked)
     }
 
     /// The one whose response is being read, unless it has gone out.
     pub(super) fn answering(&mut self) -> Option<&mut Exchange> {
-        self.current.as_mut()
+        self.current.as_deref_mut()
     }
 
     /// Which response belongs to which request is a guess from here on.
@@ -149,7 +150,7 @@ impl Pairs {
         }
     }
 
-    fn send(&mut self, exchange: Exchange, at: &Moment, out: &mut Output) {
+    fn send(&mut self, exchange: Box<Exchange>, at: &Moment, out: &mut Output) {
         self.give_back(&exchange, out);
         if let Some(flow) = self.flow {
             exchange.emit(at, flow, out);
