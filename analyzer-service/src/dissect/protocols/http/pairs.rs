@@ -120,7 +120,9 @@ impl Pairs {
     pub(super) fn asking(&mut self) -> Option<&mut Exchange> {
         let asked = self.asked;
         let latest = self.waiting.back_mut().or(self.current.as_mut());
-        latest.map(Box::as_mut).filter(|exchange| exchange.depth() == asked)
+        latest
+            .map(Box::as_mut)
+            .filter(|exchange| exchange.depth() == asked)
     }
 
     /// The one whose response is being read, unless it has gone out.
