@@ -9,7 +9,8 @@ use std::{
 use weir_shared::{limits::CHUNK_BYTES_MAX, serve::ServeConfig, store::directory_url};
 
 use crate::domain::{
-    chunk::ChunkLimits, ingest::Settings, upkeep::SweepSettings, upload::PaceLimits,
+    chunk::ChunkLimits, ingest::Settings, scrub::ScrubSettings, upkeep::SweepSettings,
+    upload::PaceLimits,
 };
 
 /// Of the embedded default, below the working directory.
@@ -51,6 +52,11 @@ const UNSEALED_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
 /// A commit follows its write within seconds, in the worst case minutes.
 const SWEEP_GRACE: Duration = Duration::from_secs(3600);
+
+/// Damage is rare, and older than a week seldom worse.
+const SCRUB_INTERVAL: Duration = Duration::from_secs(7 * 24 * 3600);
+/// A tenth of what a slow disk gives; 5 TB a week.
+const SCRUB_RATE: u32 = 8 << 20;
 
 /// Takes captures in chunks, keeps them, and has them analyzed.
 #[derive(Clone, Debug, clap::Parser)]
@@ -101,6 +107,12 @@ pub struct Config {
     /// Objects younger than this are never swept, seconds.
     #[arg(long, env = "WEIR_SWEEP_GRACE", default_value = "3600", value_parser = seconds)]
     pub sweep_grace: Duration,
+    /// Between two readings of all sealed captures for damage, seconds.
+    #[arg(long, env = "WEIR_SCRUB_INTERVAL", default_value = "604800", value_parser = seconds)]
+    pub scrub_interval: Duration,
+    /// How fast they are read, bytes a second; 0: not at all.
+    #[arg(long, env = "WEIR_SCRUB_RATE", default_value_t = SCRUB_RATE)]
+    pub scrub_rate: u32,
     /// Asks the service at --listen for its health, and exits 0 if it serves.
     #[arg(long)]
     pub health: bool,
@@ -130,6 +142,8 @@ impl Config {
             unsealed_ttl: UNSEALED_TTL,
             sweep_interval: SWEEP_INTERVAL,
             sweep_grace: SWEEP_GRACE,
+            scrub_interval: SCRUB_INTERVAL,
+            scrub_rate: SCRUB_RATE,
             health: false,
             serve: ServeConfig::default(),
         })
@@ -172,6 +186,13 @@ impl Config {
                 rate_min: self.upload_rate_min,
             },
             calls_per_connection_max: self.serve.streams_max,
+        }
+    }
+
+    pub(crate) fn scrub(&self) -> ScrubSettings {
+        ScrubSettings {
+            interval: self.scrub_interval,
+            bytes_per_second: self.scrub_rate,
         }
     }
 
@@ -222,77 +243,4 @@ fn staging_bytes(text: &str) -> Result<usize, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser as _;
-    use expect_test::{Expect, expect};
-
-    use super::*;
-
-    #[track_caller]
-    fn check(args: &[&str], expected: &Expect) {
-        let args = ["ingest-service"].iter().chain(args);
-        let told = match Config::try_parse_from(args) {
-            Ok(config) => format!("{:?} {}", config.commit_interval, config.staging_bytes),
-            Err(error) => error
-                .to_string()
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
-        };
-        expected.assert_eq(&told);
-    }
-
-    #[test]
-    fn flags_are_checked_before_anything_starts() {
-        check(&[], &expect!["2s 134217728"]);
-        check(&["--commit-interval", "0.25"], &expect!["250ms 134217728"]);
-        check(
-            &["--commit-interval", "0"],
-            &expect![
-                "error: invalid value '0' for '--commit-interval <COMMIT_INTERVAL>': must be from a millisecond to ten years"
-            ],
-        );
-        check(
-            &["--commit-interval", "NaN"],
-            &expect![
-                "error: invalid value 'NaN' for '--commit-interval <COMMIT_INTERVAL>': must be from a millisecond to ten years"
-            ],
-        );
-        check(
-            &["--staging-bytes", "1"],
-            &expect![
-                "error: invalid value '1' for '--staging-bytes <STAGING_BYTES>': must be from 16777216 to 1099511627776"
-            ],
-        );
-        check(
-            &["--listen", "x"],
-            &expect![
-                "error: invalid value 'x' for '--listen <LISTEN>': invalid socket address syntax"
-            ],
-        );
-    }
-
-    #[test]
-    fn the_defaults_of_flags_and_of_a_directory_agree() {
-        let flags = Config::parse_from(["ingest-service"]);
-        let flags = Config {
-            store: Some(flags.store_url().unwrap()),
-            catalog: Some(flags.catalog_url().unwrap()),
-            ..flags
-        };
-        let directory = Config {
-            listen: listen(),
-            ..Config::default_in(Path::new(DATA_DIRECTORY)).unwrap()
-        };
-        assert_eq!(format!("{flags:?}"), format!("{directory:?}"));
-    }
-
-    #[test]
-    fn a_directory_with_blanks_makes_urls() {
-        let config = Config::default_in(Path::new("/a b/ö")).unwrap();
-        let urls = (config.store_url().unwrap(), config.catalog_url().unwrap());
-        assert_eq!(urls.0, "file:///a%20b/%C3%B6/store/");
-        assert_eq!(urls.1, "sqlite:///a%20b/%C3%B6/catalog.db");
-    }
-}
+mod tests;

@@ -121,6 +121,8 @@ pub async fn run_with(
     let tasks = &lifecycle.tasks;
     tasks.spawn(Arc::clone(&ingest).expire_captures());
     tasks.spawn(Arc::clone(&ingest).sweep_orphans(config.sweep()));
+    tasks.spawn(Arc::clone(&ingest).audit_catalog());
+    tasks.spawn(Arc::clone(&ingest).scrub(config.scrub()));
     if let Some(directory) = deps.store_directory {
         let (settings, shutdown) = (config.sweep(), lifecycle.shutdown.clone());
         tasks.spawn(unfinished::sweep(

@@ -1,11 +1,15 @@
-//! Logs and traces. Logs go to standard error with the trace id of their call;
-//! traces go out by OTLP when `OTEL_EXPORTER_OTLP_ENDPOINT` is set.
+//! Logs, traces and metrics. Logs go to standard error with the trace id of their
+//! call; traces go out by OTLP when `OTEL_EXPORTER_OTLP_ENDPOINT` is set, metrics
+//! when `OTEL_METRICS_EXPORTER=otlp` says so too: many collectors of traces take none.
 
 use std::{env, io::IsTerminal as _, time::Duration};
 
 use opentelemetry::{global, trace::TracerProvider as _};
-use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
-use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::SdkTracerProvider};
+use opentelemetry_otlp::{MetricExporter, SpanExporter, WithExportConfig as _};
+use opentelemetry_sdk::{
+    Resource, metrics::SdkMeterProvider, propagation::TraceContextPropagator,
+    trace::SdkTracerProvider,
+};
 use tracing_subscriber::{
     EnvFilter, Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
@@ -15,6 +19,10 @@ const OTLP_ENDPOINT: [&str; 2] = [
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
 ];
+
+/// Metrics go to their own endpoint, or to the common one when this says `otlp`.
+const OTLP_METRICS_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT";
+const METRICS_EXPORTER: &str = "OTEL_METRICS_EXPORTER";
 
 /// Longest wait for the last spans to go out. A collector that is away must
 /// not hold up the end of the process.
@@ -64,6 +72,7 @@ pub enum TelemetryError {
 #[derive(Debug)]
 pub struct Telemetry {
     provider: SdkTracerProvider,
+    meters: Option<SdkMeterProvider>,
 }
 
 /// Installs logs and traces for the whole process. Needs a tokio runtime when
@@ -104,7 +113,11 @@ pub fn init(service: &'static str, logs: LogOptions) -> Result<Telemetry, Teleme
         .with(lines.with_filter(filter))
         .try_init()
         .map_err(TelemetryError::Installed)?;
-    Ok(Telemetry { provider })
+    let meters = meters(service)?;
+    if let Some(meters) = &meters {
+        global::set_meter_provider(meters.clone());
+    }
+    Ok(Telemetry { provider, meters })
 }
 
 fn is_service(target: &str) -> bool {
@@ -114,15 +127,8 @@ fn is_service(target: &str) -> bool {
 /// Without an endpoint spans still get ids, for the logs and for the next hop,
 /// and are then dropped.
 fn provider(service: &'static str) -> Result<SdkTracerProvider, TelemetryError> {
-    let resource = match env::var_os("OTEL_SERVICE_NAME") {
-        Some(_named_by_the_environment) => Resource::builder().build(),
-        None => Resource::builder().with_service_name(service).build(),
-    };
-    let builder = SdkTracerProvider::builder().with_resource(resource);
-    let wanted = OTLP_ENDPOINT
-        .iter()
-        .any(|name| env::var_os(name).is_some_and(|value| !value.is_empty()));
-    if !wanted {
+    let builder = SdkTracerProvider::builder().with_resource(resource(service));
+    if !OTLP_ENDPOINT.into_iter().any(is_set) {
         return Ok(builder.build());
     }
     let exporter = SpanExporter::builder()
@@ -133,11 +139,42 @@ fn provider(service: &'static str) -> Result<SdkTracerProvider, TelemetryError> 
     Ok(builder.with_batch_exporter(exporter).build())
 }
 
+/// Without an exporter nothing is counted.
+fn meters(service: &'static str) -> Result<Option<SdkMeterProvider>, TelemetryError> {
+    let asked = env::var(METRICS_EXPORTER).is_ok_and(|value| value == "otlp");
+    if !asked && !is_set(OTLP_METRICS_ENDPOINT) {
+        return Ok(None);
+    }
+    let exporter = MetricExporter::builder()
+        .with_tonic()
+        .with_timeout(FLUSH_TIME_MAX)
+        .build()
+        .map_err(TelemetryError::Exporter)?;
+    let builder = SdkMeterProvider::builder().with_resource(resource(service));
+    Ok(Some(builder.with_periodic_exporter(exporter).build()))
+}
+
+fn resource(service: &'static str) -> Resource {
+    match env::var_os("OTEL_SERVICE_NAME") {
+        Some(_named_by_the_environment) => Resource::builder().build(),
+        None => Resource::builder().with_service_name(service).build(),
+    }
+}
+
+fn is_set(name: &str) -> bool {
+    env::var_os(name).is_some_and(|value| !value.is_empty())
+}
+
 impl Telemetry {
     /// Sends what waits, within [`FLUSH_TIME_MAX`].
     pub async fn shutdown(self) {
         // Blocks, and the exporter needs the runtime's workers meanwhile.
         let flushed = tokio::task::spawn_blocking(move || {
+            if let Some(meters) = &self.meters
+                && let Err(error) = meters.shutdown_with_timeout(FLUSH_TIME_MAX)
+            {
+                tracing::warn!(%error, "the last metrics were not exported");
+            }
             self.provider.shutdown_with_timeout(FLUSH_TIME_MAX)
         })
         .await;

@@ -13,6 +13,7 @@ use super::{
     error::Error,
     id::CaptureId,
     live::{InUse, Live},
+    metrics::Metrics,
     range::Missing,
     sealer::Sealer,
     staging::{Reserved, Staging},
@@ -54,6 +55,7 @@ pub struct Ingest {
     pub(super) live: Arc<Live>,
     pub(super) sealer: Sealer,
     pub(super) looks: Looks,
+    pub(super) metrics: Metrics,
 }
 
 /// What became of a single chunk.
@@ -98,6 +100,7 @@ impl Ingest {
             live,
             sealer: Sealer::default(),
             looks: Looks::default(),
+            metrics: Metrics::default(),
         })
     }
 

@@ -1,5 +1,6 @@
 //! What the service does, without gRPC and without a database.
 
+mod audit;
 pub mod capture;
 mod change;
 pub mod chunk;
@@ -12,8 +13,10 @@ pub mod extent;
 pub mod id;
 pub mod ingest;
 pub mod live;
+pub mod metrics;
 pub mod range;
 pub mod read;
+pub mod scrub;
 pub mod sealer;
 pub mod segment;
 pub mod staging;
@@ -21,6 +24,7 @@ pub mod time;
 pub mod turn;
 pub mod upkeep;
 pub mod upload;
+pub mod verify;
 pub mod watch;
 pub mod write;
 

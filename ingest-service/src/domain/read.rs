@@ -14,6 +14,7 @@ use super::{
     capture::Capture,
     error::Error,
     extent::{Extent, Extents},
+    id::ChunkIndex,
     ingest::Ingest,
     live::InUse,
     range::{IndexRange, IndexRanges},
@@ -36,21 +37,33 @@ impl Ingest {
     /// [`Error::Corrupt`] names the chunks; [`Error::Deleted`] or
     /// [`Error::ObjectMissing`] when the object is gone.
     pub async fn fetch(&self, capture: &Capture, extent: &Extent) -> Result<Bytes, Error> {
-        let key = extent.segment.object_key();
-        let range = extent.offset..extent.offset + extent.bytes;
-        let bytes = match self.store.get(&key, range).await {
-            Ok(bytes) => bytes,
-            Err(error @ (StoreError::Unavailable(_) | StoreError::Full(_))) => {
-                return Err(Error::StorageUnavailable(Arc::new(error)));
-            }
-            Err(StoreError::Missing | StoreError::OutsideObject | StoreError::Exists) => {
-                return Err(self.why_missing(capture).await);
-            }
-        };
+        let bytes = self.stored(capture, extent).await?;
         if crc32c::crc32c(&bytes) == extent.crc32c {
             return Ok(bytes);
         }
-        Err(self.which_corrupt(capture, extent, &bytes).await)
+        let mut ranges = IndexRanges::at_most(CORRUPT_RANGES_MAX);
+        for index in self.corrupt_chunks(capture, extent, &bytes).await? {
+            ranges.push(index);
+        }
+        Err(Error::Corrupt {
+            capture: capture.id.clone(),
+            ranges: ranges.into_vec(),
+        })
+    }
+
+    /// The bytes that lie where an extent should, whatever they are.
+    pub(super) async fn stored(&self, capture: &Capture, extent: &Extent) -> Result<Bytes, Error> {
+        let key = extent.segment.object_key();
+        let range = extent.offset..extent.offset + extent.bytes;
+        match self.store.get(&key, range).await {
+            Ok(bytes) => Ok(bytes),
+            Err(error @ (StoreError::Unavailable(_) | StoreError::Full(_))) => {
+                Err(Error::StorageUnavailable(Arc::new(error)))
+            }
+            Err(StoreError::Missing | StoreError::OutsideObject | StoreError::Exists) => {
+                Err(self.why_missing(capture).await)
+            }
+        }
     }
 
     /// An object of a capture is not there: was it deleted meanwhile?
@@ -76,26 +89,25 @@ impl Ingest {
         }
     }
 
-    async fn which_corrupt(&self, capture: &Capture, extent: &Extent, bytes: &[u8]) -> Error {
+    /// Those chunks of an extent whose bytes fail their checksum.
+    pub(super) async fn corrupt_chunks(
+        &self,
+        capture: &Capture,
+        extent: &Extent,
+        bytes: &[u8],
+    ) -> Result<Vec<ChunkIndex>, Error> {
         let chunks = self
             .catalog
             .chunks(capture.uid, extent.first, EXTENT_CHUNKS_MAX);
-        let chunks = match chunks.await {
-            Ok(chunks) => chunks,
-            Err(error) => return error.into(),
-        };
-        let mut corrupt = IndexRanges::at_most(CORRUPT_RANGES_MAX);
-        for chunk in chunks.iter().take_while(|c| c.index <= extent.last) {
+        let mut corrupt = Vec::new();
+        for chunk in chunks.await?.iter().take_while(|c| c.index <= extent.last) {
             let begin = u64::from(chunk.offset).saturating_sub(extent.offset);
             let span = begin..begin + u64::from(chunk.bytes);
             if slice(bytes, span).map(crc32c::crc32c) != Some(chunk.crc32c) {
                 corrupt.push(chunk.index);
             }
         }
-        Error::Corrupt {
-            capture: capture.id.clone(),
-            ranges: corrupt.into_vec(),
-        }
+        Ok(corrupt)
     }
 
     /// Sends these bytes of a sealed capture, in order.

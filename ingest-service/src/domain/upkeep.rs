@@ -70,7 +70,7 @@ impl Ingest {
     }
 
     /// False at shutdown.
-    async fn sleep(&self, time: Duration) -> bool {
+    pub(super) async fn sleep(&self, time: Duration) -> bool {
         tokio::select! {
             biased;
             () = self.shutdown.cancelled() => false,

@@ -8,6 +8,7 @@ mod page;
 mod read;
 mod receive;
 mod upload;
+mod verify;
 mod watch;
 
 use std::{sync::Arc, time::Duration};
@@ -21,8 +22,8 @@ use weir_shared::{
         DeleteCaptureResponse, Durability, GetCaptureRequest, GetCaptureResponse,
         GetServerInfoRequest, GetServerInfoResponse, ListCapturesRequest, ListCapturesResponse,
         PutChunkRequest, PutChunkResponse, PutOutcome, ReadCaptureRequest, SealCaptureRequest,
-        SealCaptureResponse, UploadCaptureRequest, UploadCaptureResponse, WatchCaptureRequest,
-        ingest_service_server::IngestService,
+        SealCaptureResponse, UploadCaptureRequest, UploadCaptureResponse, VerifyCaptureRequest,
+        WatchCaptureRequest, ingest_service_server::IngestService,
     },
 };
 
@@ -226,6 +227,15 @@ impl IngestService for Service {
         request: Request<WatchCaptureRequest>,
     ) -> Result<Response<Self::WatchCaptureStream>, Status> {
         watch::watch(self, request).await
+    }
+
+    type VerifyCaptureStream = verify::VerifyStream;
+
+    async fn verify_capture(
+        &self,
+        request: Request<VerifyCaptureRequest>,
+    ) -> Result<Response<Self::VerifyCaptureStream>, Status> {
+        verify::verify(self, request).await
     }
 
     type ReadCaptureStream = read::ReadStream;

@@ -53,6 +53,7 @@ macro_rules! unimplemented_calls {
 
 impl server::IngestService for Sink {
     type ReadCaptureStream = Nothing<proto::ReadCaptureResponse>;
+    type VerifyCaptureStream = Nothing<proto::VerifyCaptureResponse>;
     type WatchCaptureStream = Nothing<proto::WatchCaptureResponse>;
     type AnalyzeCaptureStream = Nothing<proto::AnalyzeCaptureResponse>;
 
@@ -83,6 +84,7 @@ impl server::IngestService for Sink {
         get_capture: GetCaptureRequest => proto::GetCaptureResponse,
         list_captures: ListCapturesRequest => proto::ListCapturesResponse,
         delete_capture: DeleteCaptureRequest => proto::DeleteCaptureResponse,
+        verify_capture: VerifyCaptureRequest => Self::VerifyCaptureStream,
         watch_capture: WatchCaptureRequest => Self::WatchCaptureStream,
         read_capture: ReadCaptureRequest => Self::ReadCaptureStream,
         analyze_capture: AnalyzeCaptureRequest => Self::AnalyzeCaptureStream,

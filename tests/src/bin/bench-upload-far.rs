@@ -8,6 +8,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
+use mimalloc::MiMalloc;
 use weir_tests::{
     bench::{
         Series, proxy, sink, table,
@@ -17,6 +18,10 @@ use weir_tests::{
     pair::Pair,
     random::noise,
 };
+
+/// As the services have it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const MIB: usize = 1 << 20;
 /// In all, of 1 MiB.

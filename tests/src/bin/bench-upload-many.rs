@@ -9,6 +9,7 @@ use std::{process::ExitCode, sync::Arc};
 
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
+use mimalloc::MiMalloc;
 use tokio::sync::Barrier;
 use weir_shared::{proto::ingest::v1::CaptureState, serve::service_main};
 use weir_tests::{
@@ -17,6 +18,10 @@ use weir_tests::{
     process::Process,
     random::noise,
 };
+
+/// As the services have it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const MIB: usize = 1 << 20;
 const CONNECTIONS: usize = 8;

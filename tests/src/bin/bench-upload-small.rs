@@ -15,6 +15,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
+use mimalloc::MiMalloc;
 use weir_tests::{
     bench::{
         Series, sink, table,
@@ -24,6 +25,10 @@ use weir_tests::{
     pair::Pair,
     random::noise,
 };
+
+/// As the services have it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const CAPTURES: u32 = 2_000;
 const CAPTURE_BYTES: usize = 64 << 10;

@@ -25,4 +25,5 @@ mod shutdown;
 mod slots;
 mod sources;
 mod storage;
+mod verifying;
 mod watching;

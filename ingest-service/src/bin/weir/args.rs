@@ -23,6 +23,7 @@ Exit status:
   2    wrong usage
   3    not a capture, or a file that is empty, unreadable or not writable
   4    the service refused or is away
+  5    what the service has of the capture is damaged (verify)
   124  the deadline (--timeout) passed
   130  interrupted";
 
@@ -64,6 +65,8 @@ pub(crate) enum Command {
     Captures(Captures),
     /// Read a capture back into a file and check it
     Get(Get),
+    /// Have the service read all that it has of a capture and check it
+    Verify(Verify),
     /// Remove a capture
     Delete(Delete),
 }
@@ -154,6 +157,14 @@ pub(crate) struct Get {
     /// Where to; an existing file is replaced once all is read and checked
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Verify {
+    #[arg(value_name = "ID", value_parser = value::capture_id)]
+    pub(crate) id: String,
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, clap::Args)]

@@ -20,6 +20,9 @@ pub(crate) enum Failure {
     /// The service refused or is away.
     #[error("{0}")]
     Service(String),
+    /// What the service has of a capture is not whole.
+    #[error("{0}")]
+    Damaged(String),
     #[error("the deadline passed")]
     Deadline,
     #[error("interrupted")]
@@ -37,6 +40,7 @@ impl Failure {
             Self::Usage(_) => 2,
             Self::File(_) => 3,
             Self::Service(_) => 4,
+            Self::Damaged(_) => 5,
             Self::Deadline => 124,
             Self::Interrupted => 130,
         })

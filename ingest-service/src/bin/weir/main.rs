@@ -12,6 +12,7 @@ mod output;
 mod render;
 mod report;
 mod upload;
+mod verify;
 
 use std::{process::ExitCode, time::Duration};
 
@@ -120,6 +121,7 @@ async fn execute(command: Command, caller: Caller) -> Result<(), Failure> {
         Command::Upload(args) => upload::run(args, &caller, &mut output).await,
         Command::Captures(args) => captures::list(args, &caller, &mut output).await,
         Command::Get(args) => get::run(args, &caller).await,
+        Command::Verify(args) => verify::run(args, &caller, &mut output).await,
         Command::Delete(args) => captures::delete(args, &caller).await,
     }
 }
@@ -132,6 +134,7 @@ impl Command {
             Self::Upload(_) => "weir upload",
             Self::Captures(_) => "weir captures",
             Self::Get(_) => "weir get",
+            Self::Verify(_) => "weir verify",
             Self::Delete(_) => "weir delete",
         }
     }
@@ -143,6 +146,7 @@ impl Args {
             Command::Analyze(args) => args.format,
             Command::Upload(args) => args.format,
             Command::Captures(args) => args.format,
+            Command::Verify(args) => args.format,
             Command::Get(_) | Command::Delete(_) => Format::Table,
         }
     }

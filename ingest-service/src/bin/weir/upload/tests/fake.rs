@@ -228,6 +228,15 @@ impl IngestService for Fake {
         Err(Status::unimplemented("not called by uploads"))
     }
 
+    type VerifyCaptureStream = tokio_stream::Empty<Result<VerifyCaptureResponse, Status>>;
+
+    async fn verify_capture(
+        &self,
+        _request: Request<VerifyCaptureRequest>,
+    ) -> Result<Response<Self::VerifyCaptureStream>, Status> {
+        Err(Status::unimplemented("not called by uploads"))
+    }
+
     type ReadCaptureStream = tokio_stream::Empty<Result<ReadCaptureResponse, Status>>;
 
     async fn read_capture(
