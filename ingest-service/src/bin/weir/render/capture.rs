@@ -210,10 +210,10 @@ fn dropped_text(dropped: &Dropped) -> String {
     let parts = [
         (*evicted_flows, "flow"),
         (*reassembly_bytes, "reassembly byte"),
-        (*findings, "finding"),
-        (*pending_transactions, "pending transaction"),
-        (*fragments, "fragment"),
-        (*paths, "protocol path"),
+        (*findings, "uncounted occurrence"),
+        (*pending_transactions, "waiting transaction"),
+        (*fragments, "fragmented datagram"),
+        (*paths, "unlisted-path packet"),
     ];
     let parts: Vec<_> = parts
         .iter()

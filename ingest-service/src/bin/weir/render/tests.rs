@@ -44,7 +44,7 @@ fn a_capture_is_told_from_the_whole_to_the_parts() {
               records     42 flow, 3 dns
               links       ethernet eth0
               checksums   12 TCP wrong (often offloading, not damage)
-              dropped     1 fragment (bounds of the analyzer)
+              dropped     1 fragmented datagram (bounds of the analyzer)
 
             Protocols
               protocol   packets   share    bytes   share
