@@ -9,8 +9,8 @@ use std::{
 use weir_shared::{limits::CHUNK_BYTES_MAX, serve::ServeConfig, store::directory_url};
 
 use crate::domain::{
-    chunk::ChunkLimits, ingest::Settings, scrub::ScrubSettings, upkeep::SweepSettings,
-    upload::PaceLimits,
+    chunk::ChunkLimits, ingest::Settings, scrub::ScrubSettings, time::Keeping,
+    upkeep::SweepSettings, upload::PaceLimits,
 };
 
 /// Of the embedded default, below the working directory.
@@ -47,6 +47,10 @@ const CAPTURE_BYTES_MAX: u64 = 1 << 40;
 
 /// Long enough to come back after a weekend and go on.
 const UNSEALED_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Counted at each creation, some milliseconds for so many; far more than
+/// uploads fit into the staging budget at once.
+const OPEN_CAPTURES_MAX: u32 = 10_000;
 
 /// An orphan costs only its space: no hurry.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
@@ -101,6 +105,12 @@ pub struct Config {
     /// How long an unsealed capture is kept without progress, seconds.
     #[arg(long, env = "WEIR_UNSEALED_TTL", default_value = "604800", value_parser = seconds)]
     pub unsealed_ttl: Duration,
+    /// How long a sealed capture is kept, seconds [default: for ever].
+    #[arg(long, env = "WEIR_SEALED_TTL", value_parser = seconds)]
+    pub sealed_ttl: Option<Duration>,
+    /// Captures that may be unsealed at once, of all services on the catalog.
+    #[arg(long, env = "WEIR_OPEN_CAPTURES_MAX", default_value_t = OPEN_CAPTURES_MAX, value_parser = clap::value_parser!(u32).range(1..))]
+    pub open_captures_max: u32,
     /// Between two sweeps of objects that nothing refers to, seconds.
     #[arg(long, env = "WEIR_SWEEP_INTERVAL", default_value = "600", value_parser = seconds)]
     pub sweep_interval: Duration,
@@ -140,6 +150,8 @@ impl Config {
             upload_idle_timeout: UPLOAD_IDLE_TIMEOUT,
             upload_rate_min: UPLOAD_RATE_MIN,
             unsealed_ttl: UNSEALED_TTL,
+            sealed_ttl: None,
+            open_captures_max: OPEN_CAPTURES_MAX,
             sweep_interval: SWEEP_INTERVAL,
             sweep_grace: SWEEP_GRACE,
             scrub_interval: SCRUB_INTERVAL,
@@ -179,7 +191,11 @@ impl Config {
             },
             capture_bytes_max: self.capture_bytes_max,
             commit_interval: self.commit_interval,
-            unsealed_ttl: self.unsealed_ttl,
+            keeping: Keeping {
+                unsealed_ttl: self.unsealed_ttl,
+                sealed_ttl: self.sealed_ttl,
+            },
+            open_captures_max: self.open_captures_max,
             staging_bytes: self.staging_bytes,
             pace: PaceLimits {
                 idle: self.upload_idle_timeout,

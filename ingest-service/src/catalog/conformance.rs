@@ -1,6 +1,7 @@
 //! What every catalog does, as a suite that panics where one does not. A
 //! backend's tests run it on an empty catalog.
 
+mod keeping;
 mod lifecycle;
 mod lists;
 mod slots;
@@ -17,6 +18,7 @@ use crate::domain::{
 pub(crate) async fn suite(catalog: &dyn Catalog) {
     slots::suite(catalog).await;
     lifecycle::suite(catalog).await;
+    keeping::suite(catalog).await;
     lists::suite(catalog).await;
 }
 
@@ -24,10 +26,19 @@ pub(crate) const NOW: Timestamp = Timestamp(1_000_000_000);
 pub(crate) const KEPT: Duration = Duration::from_secs(60);
 pub(crate) const CAPTURE_BYTES_MAX: u64 = 1000;
 
-pub(crate) fn rules() -> CommitRules {
-    CommitRules {
+pub(crate) const OPEN_MAX: u32 = 100_000;
+
+pub(crate) fn times() -> Times {
+    Times {
         now: NOW,
         expires: NOW.plus(KEPT),
+        retained_until: None,
+    }
+}
+
+pub(crate) fn rules() -> CommitRules {
+    CommitRules {
+        at: times(),
         capture_bytes_max: CAPTURE_BYTES_MAX,
     }
 }
@@ -41,11 +52,8 @@ pub(crate) fn spec(id: &str, declared: Declared) -> Spec {
 }
 
 pub(crate) async fn create(catalog: &dyn Catalog, id: &str, declared: Declared) -> Capture {
-    let at = Times {
-        now: NOW,
-        expires: NOW.plus(KEPT),
-    };
-    catalog.create(&spec(id, declared), at).await.unwrap()
+    let spec = spec(id, declared);
+    catalog.create(&spec, times(), OPEN_MAX).await.unwrap()
 }
 
 pub(crate) fn of_count(chunk_count: u32) -> Declared {

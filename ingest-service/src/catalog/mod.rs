@@ -41,8 +41,10 @@ pub trait Catalog: Debug + Send + Sync + 'static {
     /// when every declared chunk is there and nothing stands against it.
     ///
     /// # Errors
-    /// Refused as [`Capture::declare`] says.
-    async fn create(&self, spec: &Spec, at: Times) -> Result<Capture, CatalogError>;
+    /// Refused as [`Capture::declare`] says, and a new one with
+    /// [`Refusal::TooManyOpen`] when so many are unsealed already. Those that
+    /// other services start at the same moment may not be counted.
+    async fn create(&self, spec: &Spec, at: Times, open_max: u32) -> Result<Capture, CatalogError>;
 
     async fn by_id(&self, id: &CaptureId) -> Result<Option<Capture>, CatalogError>;
 
@@ -80,7 +82,7 @@ pub trait Catalog: Debug + Send + Sync + 'static {
         uid: Uid,
         params: &SealParams,
         known: Option<DigestOnTheWay>,
-        now: Timestamp,
+        at: Times,
     ) -> Result<Option<(Capture, SealStep)>, CatalogError>;
 
     /// Takes the digest of the whole: see [`Capture::settle_digest`].
@@ -121,8 +123,8 @@ pub trait Catalog: Debug + Send + Sync + 'static {
     /// Removes a capture and condemns its segments. `None`: there was none.
     async fn delete(&self, id: &CaptureId, now: Timestamp) -> Result<Option<Uid>, CatalogError>;
 
-    /// The same for one receiving capture that expired before `now`: one may
-    /// have so many chunks that two would keep commits waiting for too long.
+    /// The same for one capture whose [`Capture::expire_time`] is before `now`,
+    /// unless its digest is being checked. Only one: it may have so many chunks that two would keep commits waiting for too long.
     async fn expire(&self, now: Timestamp) -> Result<Option<Uid>, CatalogError>;
 
     /// Condemns those of these segments that no commit has entered: a commit
@@ -149,19 +151,20 @@ pub trait Catalog: Debug + Send + Sync + 'static {
     async fn forget_swept(&self, before: Timestamp) -> Result<(), CatalogError>;
 }
 
-/// Times of a creation.
+/// Times of a change.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
     pub now: Timestamp,
+    /// Until when a capture is kept that is unsealed and has made progress now.
     pub expires: Timestamp,
+    /// Until when a capture is kept that is sealed now. `None`: for ever.
+    pub retained_until: Option<Timestamp>,
 }
 
 /// What holds for all segments of a commit.
 #[derive(Clone, Copy, Debug)]
 pub struct CommitRules {
-    pub now: Timestamp,
-    /// Until when captures are kept that stored a chunk and are still unsealed.
-    pub expires: Timestamp,
+    pub at: Times,
     pub capture_bytes_max: u64,
 }
 

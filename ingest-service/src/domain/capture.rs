@@ -39,6 +39,9 @@ pub struct Capture {
     pub sealed: Option<Timestamp>,
     /// When it is removed if it gets no further chunk and stays unsealed.
     pub expires: Timestamp,
+    /// Until when it is kept once sealed. `None`: for ever. Set when it is
+    /// sealed, and the same from then on.
+    pub retained_until: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +108,8 @@ pub enum Refusal {
     SizeDiffers { wanted: u64, actual: u64 },
     #[error("the capture's SHA-256 is another one")]
     DigestDiffers,
+    #[error("{open_max} captures are unsealed already")]
+    TooManyOpen { open_max: u32 },
 }
 
 impl Capture {
@@ -125,6 +130,16 @@ impl Capture {
             created: now,
             sealed: None,
             expires,
+            retained_until: None,
+        }
+    }
+
+    /// When it will be removed, as things stand. `None`: never.
+    #[must_use]
+    pub fn expire_time(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Receiving | State::Sealing => Some(self.expires),
+            State::Sealed => self.retained_until,
         }
     }
 

@@ -13,7 +13,6 @@ use super::{
     sealer::Running,
     time::Timestamp,
 };
-use crate::catalog::Times;
 
 /// Ranges in a refused seal: they travel in headers.
 const SEAL_MISSING_RANGES_MAX: usize = 64;
@@ -30,7 +29,8 @@ impl Ingest {
     /// Cancel safety: a dropped call may still do it.
     ///
     /// # Errors
-    /// [`Error::Refused`] when what is set differs from what was declared.
+    /// [`Error::Refused`] when what is set differs from what was declared, or
+    /// too many captures are unsealed.
     pub async fn create(self: &Arc<Self>, spec: &Spec) -> Result<Capture, Error> {
         if spec.declared.size_bytes > Some(self.settings.capture_bytes_max) {
             return Err(Error::CaptureTooLarge {
@@ -39,12 +39,8 @@ impl Ingest {
         }
         let (ingest, wanted) = (Arc::clone(self), spec.clone());
         let created = self.undivided(async move {
-            let now = Timestamp::now();
-            let times = Times {
-                now,
-                expires: ingest.expires_from(now),
-            };
-            let capture = ingest.catalog.create(&wanted, times).await?;
+            let (at, open_max) = (ingest.times(), ingest.settings.open_captures_max);
+            let capture = ingest.catalog.create(&wanted, at, open_max).await?;
             ingest.live.changed(capture.uid);
             if capture.state == State::Sealing {
                 ingest.check_digest(&capture);
@@ -80,8 +76,8 @@ impl Ingest {
     ) -> Result<Capture, Error> {
         let (ingest, uid, wanted) = (Arc::clone(self), capture.uid, params.clone());
         let sealed = self.undivided(async move {
-            let now = Timestamp::now();
-            let sealed = ingest.catalog.seal(uid, &wanted, known, now).await?;
+            let at = ingest.times();
+            let sealed = ingest.catalog.seal(uid, &wanted, known, at).await?;
             ingest.live.changed(uid);
             Ok(sealed.map(|(capture, step)| match step {
                 SealStep::NeedsDigest => Begun::Check(ingest.check_digest(&capture)),

@@ -1,12 +1,15 @@
 //! The one task that writes commits: all segments that wait, of all calls, go
 //! into one transaction, so that its sync is paid once for all of them.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
-use super::{error::Error, time::Timestamp};
+use super::{
+    error::Error,
+    time::{Keeping, Timestamp},
+};
 use crate::catalog::{Catalog, CatalogError, CommitRules, Committed, SegmentCommit};
 
 /// Segments in one transaction: 64 of 8 MiB are more than the staging budget
@@ -28,7 +31,7 @@ struct Job {
 /// What each commit is told.
 #[derive(Clone, Copy, Debug)]
 pub struct CommitSettings {
-    pub unsealed_ttl: Duration,
+    pub keeping: Keeping,
     pub capture_bytes_max: u64,
 }
 
@@ -71,10 +74,8 @@ impl Committer {
 struct CommitterGone;
 
 async fn commit_group(catalog: &dyn Catalog, group: Vec<Job>, settings: CommitSettings) {
-    let now = Timestamp::now();
     let rules = CommitRules {
-        now,
-        expires: now.plus(settings.unsealed_ttl),
+        at: settings.keeping.times(Timestamp::now()),
         capture_bytes_max: settings.capture_bytes_max,
     };
     let (segments, waiting): (Vec<_>, Vec<_>) =

@@ -17,13 +17,13 @@ use super::{
     range::Missing,
     sealer::Sealer,
     staging::{Reserved, Staging},
-    time::Timestamp,
+    time::{Keeping, Timestamp},
     turn::NextTurn,
     upload::PaceLimits,
     watch::Looks,
     write::{Segment, Tally, Writer},
 };
-use crate::catalog::{Catalog, ListQuery};
+use crate::catalog::{Catalog, ListQuery, Times};
 
 /// Bounds and intervals of the service.
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +32,9 @@ pub struct Settings {
     pub capture_bytes_max: u64,
     /// Longest time from a chunk's receipt to the closing of its segment.
     pub commit_interval: Duration,
-    /// How long an unsealed capture is kept without progress.
-    pub unsealed_ttl: Duration,
+    pub keeping: Keeping,
+    /// Captures that may be unsealed at once.
+    pub open_captures_max: u32,
     /// Bytes between receipt and commit, of all calls.
     pub staging_bytes: usize,
     pub pace: PaceLimits,
@@ -77,7 +78,7 @@ impl Ingest {
         shutdown: CancellationToken,
     ) -> Arc<Self> {
         let commits = CommitSettings {
-            unsealed_ttl: settings.unsealed_ttl,
+            keeping: settings.keeping,
             capture_bytes_max: settings.capture_bytes_max,
         };
         let committer = Committer::start(Arc::clone(&catalog), commits);
@@ -205,7 +206,8 @@ impl Ingest {
         }
     }
 
-    pub(super) fn expires_from(&self, now: Timestamp) -> Timestamp {
-        now.plus(self.settings.unsealed_ttl)
+    /// Of a change that happens now.
+    pub(super) fn times(&self) -> Times {
+        self.settings.keeping.times(Timestamp::now())
     }
 }

@@ -16,7 +16,6 @@ use super::{
     extent::Extents,
     id::{Sha256, Uid},
     ingest::Ingest,
-    time::Timestamp,
 };
 
 use crate::catalog::{CatalogError, Times};
@@ -77,15 +76,14 @@ impl Ingest {
         // Before the catalog says what came of it: who seals again after that
         // must begin a check of its own, not join this one.
         self.sealer.lock().remove(&capture.uid);
-        let now = Timestamp::now();
-        let expires = self.expires_from(now);
+        let at = self.times();
         match read {
-            Ok(sha256) => self.settle(capture, sha256, Times { now, expires }).await,
+            Ok(sha256) => self.settle(capture, sha256, at).await,
             // Shutting down: the state stays, and the next start goes on.
             Err(Error::Ended) => Err(Error::Ended),
             Err(error) => {
                 tracing::warn!(capture.id = %capture.id, %error, "digest not checked");
-                self.catalog.abandon_seal(capture.uid, expires).await?;
+                self.catalog.abandon_seal(capture.uid, at.expires).await?;
                 Err(error)
             }
         }
@@ -104,7 +102,7 @@ impl Ingest {
                 if capture.sealing.sha256 == Some(sha256) =>
             {
                 let known = Some(computed);
-                let sealed = self.catalog.seal(uid, &capture.sealing, known, at.now);
+                let sealed = self.catalog.seal(uid, &capture.sealing, known, at);
                 sealed.await?.map(|(capture, _)| capture)
             }
             settled => settled?,

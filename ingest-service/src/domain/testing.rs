@@ -22,7 +22,7 @@ use super::{
     id::{ChunkIndex, SegmentId},
     ingest::{Ingest, Settings},
     staging::{Reserved, Staging},
-    time::Timestamp,
+    time::{Keeping, Timestamp},
     upload::{PaceLimits, UploadItem, Uploaded},
 };
 use crate::catalog::{Catalog, SqliteCatalog};
@@ -172,7 +172,11 @@ pub(crate) const SETTINGS: Settings = Settings {
     },
     capture_bytes_max: 1 << 30,
     commit_interval: Duration::from_secs(2),
-    unsealed_ttl: Duration::from_secs(3600),
+    keeping: Keeping {
+        unsealed_ttl: Duration::from_secs(3600),
+        sealed_ttl: None,
+    },
+    open_captures_max: 1000,
     staging_bytes: 32 << 20,
     calls_per_connection_max: 256,
     pace: PaceLimits {

@@ -2,6 +2,36 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::catalog::Times;
+
+/// How long captures are kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Keeping {
+    /// Without progress, while unsealed.
+    pub unsealed_ttl: Duration,
+    /// After the seal. `None`: for ever.
+    pub sealed_ttl: Option<Duration>,
+}
+
+impl Keeping {
+    /// The shorter of the two.
+    #[must_use]
+    pub fn shortest(self) -> Duration {
+        let sealed = self.sealed_ttl.unwrap_or(Duration::MAX);
+        self.unsealed_ttl.min(sealed)
+    }
+
+    /// Of what happens now.
+    #[must_use]
+    pub fn times(self, now: Timestamp) -> Times {
+        Times {
+            now,
+            expires: now.plus(self.unsealed_ttl),
+            retained_until: self.sealed_ttl.map(|ttl| now.plus(ttl)),
+        }
+    }
+}
+
 /// Microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(pub i64);

@@ -1,4 +1,4 @@
-//! What the service does by itself: unsealed captures expire, and objects that
+//! What the service does by itself: captures expire, and objects that
 //! no row refers to are removed.
 
 use std::{pin::pin, sync::Arc, time::Duration};
@@ -12,8 +12,11 @@ use super::{error::Error, id::SegmentId, ingest::Ingest, time::Timestamp};
 /// keeps an upload's commit waiting for long.
 const BATCH: u32 = 200;
 
-/// Between two looks for expired captures: an expiry is late by this at most.
+/// Between two looks for expired captures: an expiry is late by this at most,
+/// or by the time that captures are kept where that is shorter.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(30);
+/// One look costs two questions: not to be felt once a second.
+const EXPIRY_INTERVAL_MIN: Duration = Duration::from_secs(1);
 
 /// How long a swept segment's id stays dead. No process holds a segment this
 /// long between write and commit.
@@ -34,7 +37,9 @@ impl Ingest {
     /// Removes captures that expired, and goes on with checks that were cut,
     /// until shutdown.
     pub async fn expire_captures(self: Arc<Self>) {
-        while self.sleep(EXPIRY_INTERVAL).await {
+        let shortest = self.settings.keeping.shortest();
+        let interval = EXPIRY_INTERVAL.min(shortest).max(EXPIRY_INTERVAL_MIN);
+        while self.sleep(interval).await {
             if let Err(error) = self.expire_once(Timestamp::now()).await {
                 tracing::warn!(%error, "expiry failed");
             }
@@ -52,7 +57,7 @@ impl Ingest {
             captures += 1;
         }
         if captures > 0 {
-            tracing::info!(captures, "unsealed captures expired");
+            tracing::info!(captures, "captures expired");
         }
         Ok(())
     }
@@ -162,7 +167,9 @@ mod tests {
     use super::*;
     use crate::domain::{
         capture::Declared,
-        testing::{Rig, chunk, open, upload},
+        ingest::Settings,
+        testing::{Rig, SETTINGS, chunk, open, upload},
+        time::Keeping,
     };
 
     const GRACE: Duration = Duration::from_secs(3600);
@@ -225,6 +232,36 @@ mod tests {
             rig.ingest.sweep_once(GRACE, later(2)).await.unwrap();
             assert_eq!(rig.store.keys(), [], "{prefix}");
         }
+    }
+
+    #[tokio::test]
+    async fn sealed_captures_are_removed_when_their_time_is_over() {
+        let settings = Settings {
+            keeping: Keeping {
+                sealed_ttl: Some(GRACE),
+                ..SETTINGS.keeping
+            },
+            ..SETTINGS
+        };
+        let rig = Rig::with(settings).await;
+        let declared = Declared {
+            chunk_count: Some(1),
+            ..Declared::default()
+        };
+        let sealed = vec![open("sealed", declared), chunk(0, "a")];
+        let capture = upload(&rig, sealed).await.unwrap().capture;
+        let expected = capture.sealed.unwrap().plus(GRACE);
+        assert_eq!(capture.expire_time(), Some(expected));
+        let used = rig.ingest.use_capture(&capture).await.unwrap();
+        rig.ingest.expire_once(expected).await.unwrap();
+        assert!(!used.is_deleted());
+        rig.ingest.expire_once(later(2)).await.unwrap();
+        assert!(used.is_deleted());
+        rig.ingest
+            .sweep_once(GRACE, Timestamp::now())
+            .await
+            .unwrap();
+        assert_eq!(rig.store.keys(), []);
     }
 
     #[tokio::test]

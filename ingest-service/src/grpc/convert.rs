@@ -201,7 +201,7 @@ pub(super) fn capture_to_proto(capture: &Capture, missing: Missing) -> proto::Ca
         labels: capture.labels.clone().into_iter().collect(),
         create_time: Some(time_to_proto(capture.created)),
         seal_time: capture.sealed.map(time_to_proto),
-        expire_time: (!is_sealed).then(|| time_to_proto(capture.expires)),
+        expire_time: capture.expire_time().map(time_to_proto),
         chunk_bytes: capture.declared.chunk_bytes,
         size_bytes: match is_sealed {
             true => Some(capture.progress.bytes),

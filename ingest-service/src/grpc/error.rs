@@ -124,6 +124,9 @@ fn refused(refusal: &Refusal, text: String) -> Status {
         Refusal::Incomplete { count } => begin(Code::FailedPrecondition, "CHUNKS_MISSING", text)
             .metadata("count", count)
             .build(),
+        Refusal::TooManyOpen { .. } => begin(Code::ResourceExhausted, "QUOTA", text.clone())
+            .quota("open_captures_max", &text)
+            .build(),
         Refusal::SizeDiffers { .. } | Refusal::DigestDiffers => {
             begin(Code::FailedPrecondition, "CAPTURE_DIGEST_MISMATCH", text).build()
         }

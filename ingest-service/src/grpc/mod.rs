@@ -96,6 +96,9 @@ impl IngestService for Service {
             calls_per_connection_max: settings.calls_per_connection_max,
             upload_idle_timeout: Some(duration_to_proto(settings.pace.idle)),
             upload_rate_min: settings.pace.rate_min.into(),
+            open_captures_max: settings.open_captures_max,
+            unsealed_ttl: Some(duration_to_proto(settings.keeping.unsealed_ttl)),
+            sealed_ttl: settings.keeping.sealed_ttl.map(duration_to_proto),
         }))
     }
 

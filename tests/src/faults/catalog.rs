@@ -50,8 +50,8 @@ fn injected() -> CatalogError {
 
 #[async_trait]
 impl Catalog for FaultyCatalog {
-    async fn create(&self, spec: &Spec, at: Times) -> Result<Capture, CatalogError> {
-        self.fated(self.catalog.create(spec, at)).await
+    async fn create(&self, spec: &Spec, at: Times, open_max: u32) -> Result<Capture, CatalogError> {
+        self.fated(self.catalog.create(spec, at, open_max)).await
     }
 
     async fn by_id(&self, id: &CaptureId) -> Result<Option<Capture>, CatalogError> {
@@ -87,9 +87,9 @@ impl Catalog for FaultyCatalog {
         uid: Uid,
         params: &SealParams,
         known: Option<DigestOnTheWay>,
-        now: Timestamp,
+        at: Times,
     ) -> Result<Option<(Capture, SealStep)>, CatalogError> {
-        self.fated(self.catalog.seal(uid, params, known, now)).await
+        self.fated(self.catalog.seal(uid, params, known, at)).await
     }
 
     async fn settle_digest(

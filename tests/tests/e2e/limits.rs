@@ -5,12 +5,14 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
-use weir_shared::proto::ingest::v1::{CaptureSpec, GetServerInfoRequest, GetServerInfoResponse};
+use weir_shared::proto::ingest::v1::{
+    CaptureSpec, CreateCaptureRequest, GetServerInfoRequest, GetServerInfoResponse,
+};
 use weir_tests::{
     errors::{check_invalid_field, check_quota, check_refused},
-    messages::{chunk, open, open_with, spec},
+    messages::{chunk, finish, open, open_with, spec},
     pair::{Pair, Setup},
-    until::within,
+    until::{until, within},
 };
 
 #[tokio::test]
@@ -52,6 +54,8 @@ async fn every_limit_is_told() {
             config.serve.streams_max = 9;
             config.upload_idle_timeout = Duration::from_millis(10_500);
             config.upload_rate_min = 11;
+            config.open_captures_max = 12;
+            config.unsealed_ttl = Duration::from_secs(13);
         }),
         ..Setup::default()
     })
@@ -63,6 +67,9 @@ async fn every_limit_is_told() {
     let idle = info.upload_idle_timeout.unwrap();
     assert_eq!((idle.seconds, idle.nanos), (10, 500_000_000));
     assert_eq!(info.upload_rate_min, 11);
+    assert_eq!(info.open_captures_max, 12);
+    assert_eq!(info.unsealed_ttl.unwrap().seconds, 13);
+    assert_eq!(info.sealed_ttl, None);
 }
 
 #[tokio::test]
@@ -84,4 +91,59 @@ async fn a_smaller_chunk_limit_is_told_and_kept() {
     };
     let refused = caller.upload(vec![open_with(declared)]).await;
     check_invalid_field(&refused.unwrap_err(), "chunk_bytes");
+}
+
+#[tokio::test]
+async fn only_so_many_captures_are_unsealed() {
+    let pair = Pair::with(Setup {
+        ingest: Some(|config| config.open_captures_max = 2),
+        ..Setup::default()
+    })
+    .await;
+    let caller = pair.caller();
+    for id in ["a", "b"] {
+        caller.upload(vec![open(id), chunk(0, "x")]).await.unwrap();
+    }
+    let create = async |id: &str| {
+        let spec = Some(spec(id));
+        let mut rpc = caller.rpc.clone();
+        rpc.create_capture(CreateCaptureRequest { spec }).await
+    };
+    check_quota(&create("c").await.unwrap_err(), "open_captures_max");
+    let uploaded = caller.upload(vec![open("c"), chunk(0, "x")]).await;
+    check_quota(&uploaded.unwrap_err(), "open_captures_max");
+    check_refused(caller.get("c").await, Code::NotFound, "CAPTURE_UNKNOWN");
+    // What is there may be gone on with, and makes room when it is sealed.
+    caller.upload(vec![open("a"), finish(1)]).await.unwrap();
+    create("c").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_sealed_capture_is_removed_after_its_retention_and_says_when() {
+    let pair = Pair::with(Setup {
+        ingest: Some(|config| config.sealed_ttl = Some(Duration::from_secs(2))),
+        ..Setup::default()
+    })
+    .await;
+    assert_eq!(told(&pair).await.sealed_ttl.unwrap().seconds, 2);
+    let caller = pair.caller();
+    let whole = vec![open("c"), chunk(0, "x"), finish(1)];
+    let capture = caller.upload(whole).await.unwrap().capture.unwrap();
+    let (sealed, expires) = (capture.seal_time.unwrap(), capture.expire_time.unwrap());
+    assert_eq!(
+        (expires.seconds, expires.nanos),
+        (sealed.seconds + 2, sealed.nanos)
+    );
+    until("the capture's end", || async {
+        caller.get("c").await.err()
+    })
+    .await;
+    check_refused(caller.get("c").await, Code::NotFound, "CAPTURE_UNKNOWN");
+    check_refused(
+        caller.read("c", 0, 0).await,
+        Code::NotFound,
+        "CAPTURE_UNKNOWN",
+    );
+    // The id is free.
+    caller.upload(vec![open("c"), chunk(0, "y")]).await.unwrap();
 }

@@ -12,7 +12,6 @@ pub(super) async fn suite(catalog: &dyn Catalog) {
     a_refused_seal_changes_nothing(catalog).await;
     a_digest_is_settled_by_a_read(catalog).await;
     deleted_captures_leave_nothing(catalog).await;
-    only_idle_unsealed_captures_expire(catalog).await;
 }
 
 #[track_caller]
@@ -39,11 +38,10 @@ async fn an_id_is_one_capture(catalog: &dyn Catalog) {
         Some(filled.clone())
     );
 
-    let at = Times {
-        now: NOW,
-        expires: NOW,
-    };
-    let differs = catalog.create(&spec("life-one", of_count(3)), at).await;
+    let at = times();
+    let differs = catalog
+        .create(&spec("life-one", of_count(3)), at, OPEN_MAX)
+        .await;
     let field = "chunk_count";
     assert_eq!(refused(differs), Refusal::ParamsDiffer { field });
     assert_eq!(catalog.by_uid(first.uid).await.unwrap(), Some(filled));
@@ -53,7 +51,7 @@ async fn an_id_is_one_capture(catalog: &dyn Catalog) {
         .map(|(name, value)| (name.into(), value.into()))
         .into();
     labelled.file_name = "x.pcap".into();
-    let created = catalog.create(&labelled, at).await.unwrap();
+    let created = catalog.create(&labelled, at, OPEN_MAX).await.unwrap();
     let found = catalog.by_id(&created.id).await.unwrap().unwrap();
     assert_eq!(
         (found.labels, found.file_name),
@@ -103,7 +101,7 @@ async fn a_refused_seal_changes_nothing(catalog: &dyn Catalog) {
             chunk_count: Some(chunk_count),
             ..SealParams::default()
         };
-        let sealed = catalog.seal(capture.uid, &params, None, NOW).await;
+        let sealed = catalog.seal(capture.uid, &params, None, times()).await;
         assert_eq!(refused(sealed), wanted);
         assert_eq!(catalog.by_uid(capture.uid).await.unwrap(), before);
     };
@@ -111,7 +109,7 @@ async fn a_refused_seal_changes_nothing(catalog: &dyn Catalog) {
     let highest = ChunkIndex(2);
     check(2, Refusal::BeyondCount { count: 2, highest }).await;
     let nothing = SealParams::default();
-    let unknown = catalog.seal(Uid::generate(), &nothing, None, NOW).await;
+    let unknown = catalog.seal(Uid::generate(), &nothing, None, times()).await;
     assert_eq!(unknown.unwrap(), None);
 }
 
@@ -149,12 +147,12 @@ async fn a_digest_is_settled_by_a_read(catalog: &dyn Catalog) {
     assert_eq!(sealing.state, State::Sealing);
     assert!(catalog.sealing().await.unwrap().contains(&capture.uid));
     let joined = catalog
-        .seal(capture.uid, &SealParams::default(), None, NOW)
+        .seal(capture.uid, &SealParams::default(), None, times())
         .await;
     assert_eq!(joined.unwrap().unwrap().1, SealStep::NeedsDigest);
     let at = Times {
-        now: NOW,
         expires: NOW.plus(KEPT * 2),
+        ..times()
     };
     let read = |chunks: u32, data: &[u8]| DigestOnTheWay {
         chunks,
@@ -186,7 +184,7 @@ async fn a_digest_is_settled_by_a_read(catalog: &dyn Catalog) {
     assert_eq!((kept.state, kept.progress.chunks), (State::Receiving, 1));
     assert_eq!(kept.expires, at.expires);
     catalog
-        .seal(capture.uid, &SealParams::default(), None, NOW)
+        .seal(capture.uid, &SealParams::default(), None, times())
         .await
         .unwrap();
     catalog.abandon_seal(capture.uid, at.expires).await.unwrap();
@@ -224,26 +222,4 @@ async fn deleted_captures_leave_nothing(catalog: &dyn Catalog) {
     let next = create(catalog, "life-delete", Declared::default()).await;
     assert_ne!(next.uid, capture.uid);
     assert_eq!(next.progress.chunks, 0);
-}
-
-async fn only_idle_unsealed_captures_expire(catalog: &dyn Catalog) {
-    let long_after = NOW.plus(Duration::from_secs(1_000_000));
-    while catalog.expire(long_after).await.unwrap().is_some() {}
-
-    let idle = create(catalog, "life-idle", Declared::default()).await;
-    let busy = create(catalog, "life-busy", Declared::default()).await;
-    let sealed = create(catalog, "life-sealed", of_count(0)).await;
-    let later = CommitRules {
-        expires: NOW.plus(KEPT * 3),
-        ..rules()
-    };
-    let progress = segment(busy.uid, &[(0, b"a")]);
-    catalog.commit(&[progress], later).await.unwrap();
-
-    let at = |periods| NOW.plus(KEPT * periods);
-    assert_eq!(catalog.expire(at(1)).await.unwrap(), None);
-    assert_eq!(catalog.expire(at(2)).await.unwrap(), Some(idle.uid));
-    assert_eq!(catalog.expire(at(2)).await.unwrap(), None);
-    assert_eq!(catalog.expire(at(4)).await.unwrap(), Some(busy.uid));
-    assert!(catalog.by_uid(sealed.uid).await.unwrap().is_some());
 }

@@ -22,12 +22,13 @@ async fn create_at(catalog: &dyn Catalog, id: &str, site: &str, seconds: u64) ->
     let at = Times {
         now,
         expires: now.plus(KEPT),
+        retained_until: None,
     };
     let spec = Spec {
         labels: labels(site),
         ..spec(id, Declared::default())
     };
-    catalog.create(&spec, at).await.unwrap()
+    catalog.create(&spec, at, OPEN_MAX).await.unwrap()
 }
 
 async fn page(catalog: &dyn Catalog, query: &ListQuery) -> (Vec<String>, Option<ListPlace>) {

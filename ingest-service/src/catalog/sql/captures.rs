@@ -6,7 +6,7 @@ use super::{
     session::{Session, sql},
 };
 use crate::domain::{
-    capture::{Capture, SizeFacts, Spec},
+    capture::{Capture, Refusal, SizeFacts, Spec},
     id::{CaptureId, ChunkIndex, Uid},
     time::Timestamp,
 };
@@ -19,14 +19,15 @@ pub(super) async fn create(
     db: &mut impl Session,
     spec: &Spec,
     at: Times,
+    open_max: u32,
 ) -> Result<Capture, CatalogError> {
-    let mut capture = begin_or_lock(db, spec, at).await?;
+    let mut capture = begin_or_lock(db, spec, at, open_max).await?;
     let sizes = match capture.late_chunk_bytes(spec) {
         Some(chunk_bytes) => Some(size_facts(db, capture.uid, chunk_bytes).await?),
         None => None,
     };
     capture.declare(spec, sizes)?;
-    seal::seal_if_complete(db, &mut capture, None, at.now).await?;
+    seal::seal_if_complete(db, &mut capture, None, at).await?;
     row::update(db, &capture).await?;
     Ok(capture)
 }
@@ -37,6 +38,7 @@ async fn begin_or_lock(
     db: &mut impl Session,
     spec: &Spec,
     at: Times,
+    open_max: u32,
 ) -> Result<Capture, CatalogError> {
     for _ in 0..ID_TAKEN_MAX {
         if let Some(id) = &spec.id
@@ -44,12 +46,23 @@ async fn begin_or_lock(
         {
             return Ok(there);
         }
+        if open(db, open_max).await? >= open_max {
+            return Err(Refusal::TooManyOpen { open_max }.into());
+        }
         let capture = Capture::begin(Uid::generate(), spec.clone(), at.now, at.expires);
         if row::insert(db, &capture).await? {
             return Ok(capture);
         }
     }
     Err(CatalogError::Unavailable(Box::new(IdTaken)))
+}
+
+/// How many are unsealed, or `max` when there are more.
+async fn open(db: &mut impl Session, max: u32) -> Result<u32, CatalogError> {
+    let counted = sql("SELECT count(*) AS captures FROM \
+         (SELECT 1 FROM captures WHERE state <> 2 LIMIT $1) AS unsealed");
+    let counted = counted.bind(max).optional(db).await?;
+    counted.map_or(Ok(0), |counted| row::required(&counted, "captures"))
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -95,18 +108,20 @@ pub(super) async fn expire<S: Session>(
     db: &mut S,
     now: Timestamp,
 ) -> Result<Option<Uid>, CatalogError> {
-    // The second term lets SQLite use the index of the unsealed ones.
-    let found = sql(
+    for expired in [
+        // The second term lets SQLite use the index of the unsealed ones.
         "SELECT c.uid FROM captures c WHERE c.state = 1 AND c.state <> 2 AND c.expires_us < $1 \
          LIMIT 1",
-    );
-    let found = found.and(S::DIALECT.for_update_of_free);
-    let Some(found) = found.bind(now.0).optional(db).await? else {
-        return Ok(None);
-    };
-    let uid = row::uid(&found, "uid")?;
-    remove(db, uid, now).await?;
-    Ok(Some(uid))
+        "SELECT c.uid FROM captures c WHERE c.state = 2 AND c.retained_until_us < $1 LIMIT 1",
+    ] {
+        let found = sql(expired).and(S::DIALECT.for_update_of_free);
+        if let Some(found) = found.bind(now.0).optional(db).await? {
+            let uid = row::uid(&found, "uid")?;
+            remove(db, uid, now).await?;
+            return Ok(Some(uid));
+        }
+    }
+    Ok(None)
 }
 
 /// Chunk rows and labels go with the row they refer to.

@@ -74,7 +74,7 @@ async fn enter(
             1_i64.into(),
             segment.capture.as_bytes().into(),
             segment.bytes.cast_signed().into(),
-            rules.now.0.into(),
+            rules.at.now.0.into(),
         ]
     });
     let entered = sql("INSERT INTO segments (id, state, uid, bytes, at_us)")
@@ -112,11 +112,11 @@ async fn take_slots(
     for rows in stored.chunks(ROWS_PER_INSERT) {
         insert_chunks(db, segment, rows).await?;
     }
-    capture.expires = rules.expires;
+    capture.expires = rules.at.expires;
     let digest = segment
         .digest
         .filter(|_| outcomes.iter().all(is_in_its_slot));
-    seal::seal_if_complete(db, capture, digest, rules.now).await?;
+    seal::seal_if_complete(db, capture, digest, rules.at).await?;
     row::update(db, capture).await?;
     Ok(outcomes)
 }

@@ -44,8 +44,8 @@ where
     DB: Database,
     DB::Connection: Session,
 {
-    async fn create(&self, spec: &Spec, at: Times) -> Result<Capture, CatalogError> {
-        change!(self, db => captures::create(db, spec, at))
+    async fn create(&self, spec: &Spec, at: Times, open_max: u32) -> Result<Capture, CatalogError> {
+        change!(self, db => captures::create(db, spec, at, open_max))
     }
 
     async fn by_id(&self, id: &CaptureId) -> Result<Option<Capture>, CatalogError> {
@@ -88,9 +88,9 @@ where
         uid: Uid,
         params: &SealParams,
         known: Option<DigestOnTheWay>,
-        now: Timestamp,
+        at: Times,
     ) -> Result<Option<(Capture, SealStep)>, CatalogError> {
-        change!(self, db => seal::seal(db, uid, params, known, now))
+        change!(self, db => seal::seal(db, uid, params, known, at))
     }
 
     async fn settle_digest(

@@ -18,7 +18,7 @@ pub(super) fn select_captures<'a, S: Session>() -> Statement<'a> {
         "SELECT c.uid, c.id, c.state, c.chunk_count, c.size_bytes, c.sha256, c.chunk_bytes, \
          c.file_name, c.chunks_durable, c.bytes_durable, c.highest_index, c.short_index, \
          c.sealing_count, c.sealing_size, c.sealing_sha256, c.whole_crc32c, c.whole_sha256, \
-         c.created_us, c.sealed_us, c.expires_us, \
+         c.created_us, c.sealed_us, c.expires_us, c.retained_until_us, \
          coalesce((SELECT CAST({} AS TEXT) FROM capture_labels l WHERE l.uid = c.uid), '{{}}') \
          AS labels FROM captures c ",
         S::DIALECT.json_object
@@ -124,19 +124,21 @@ pub(super) fn read(row: &impl Row) -> Result<Capture, CatalogError> {
         created: Timestamp(required(row, "created_us")?),
         sealed: number(row, "sealed_us")?.map(Timestamp),
         expires: Timestamp(required(row, "expires_us")?),
+        retained_until: number(row, "retained_until_us")?.map(Timestamp),
     })
 }
 
 const INSERT: &str = "INSERT INTO captures (state, chunk_count, size_bytes, sha256, chunk_bytes, \
     chunks_durable, bytes_durable, highest_index, short_index, sealing_count, sealing_size, \
-    sealing_sha256, whole_crc32c, whole_sha256, sealed_us, expires_us, uid, id, file_name, \
-    created_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
-    $17, $18, $19, $20) ON CONFLICT (id) DO NOTHING";
+    sealing_sha256, whole_crc32c, whole_sha256, sealed_us, expires_us, \
+    retained_until_us, uid, id, file_name, created_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, \
+    $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) ON CONFLICT (id) DO NOTHING";
 
 const UPDATE: &str = "UPDATE captures SET state = $1, chunk_count = $2, size_bytes = $3, \
     sha256 = $4, chunk_bytes = $5, chunks_durable = $6, bytes_durable = $7, highest_index = $8, \
     short_index = $9, sealing_count = $10, sealing_size = $11, sealing_sha256 = $12, \
-    whole_crc32c = $13, whole_sha256 = $14, sealed_us = $15, expires_us = $16 WHERE uid = $17";
+    whole_crc32c = $13, whole_sha256 = $14, sealed_us = $15, expires_us = $16, \
+    retained_until_us = $17 WHERE uid = $18";
 
 /// False when somebody else has just taken the id.
 pub(super) async fn insert(db: &mut impl Session, c: &Capture) -> Result<bool, CatalogError> {
@@ -187,6 +189,7 @@ fn bind_changing<'a>(statement: Statement<'a>, c: &'a Capture) -> Statement<'a> 
         .bind(digest(&c.sha256))
         .bind(c.sealed.map(|t| t.0))
         .bind(c.expires.0)
+        .bind(c.retained_until.map(|t| t.0))
         .bind(c.uid.as_bytes())
 }
 

@@ -19,13 +19,13 @@ pub(super) async fn seal(
     uid: Uid,
     params: &SealParams,
     known: Option<DigestOnTheWay>,
-    now: Timestamp,
+    at: Times,
 ) -> Result<Option<(Capture, SealStep)>, CatalogError> {
     let Some(mut capture) = row::lock(db, uid).await? else {
         return Ok(None);
     };
     let step = capture.seal(params, known)?;
-    finish(db, &mut capture, step, now).await?;
+    finish(db, &mut capture, step, at).await?;
     row::update(db, &capture).await?;
     Ok(Some((capture, step)))
 }
@@ -35,13 +35,13 @@ pub(super) async fn seal_if_complete(
     db: &mut impl Session,
     capture: &mut Capture,
     known: Option<DigestOnTheWay>,
-    now: Timestamp,
+    at: Times,
 ) -> Result<(), CatalogError> {
     if capture.state != State::Receiving || !capture.has_every_declared_chunk() {
         return Ok(());
     }
     match capture.seal(&SealParams::default(), known) {
-        Ok(step) => finish(db, capture, step, now).await,
+        Ok(step) => finish(db, capture, step, at).await,
         Err(refusal) => {
             tracing::info!(capture.id = %capture.id, %refusal, "complete, yet not sealed");
             Ok(())
@@ -61,7 +61,7 @@ pub(super) async fn settle_digest(
     };
     let settled = capture.settle_digest(computed);
     match settled {
-        Ok(step) => finish(db, &mut capture, step, at.now).await?,
+        Ok(step) => finish(db, &mut capture, step, at).await?,
         Err(_) => capture.expires = at.expires,
     }
     row::update(db, &capture).await?;
@@ -88,11 +88,12 @@ async fn finish(
     db: &mut impl Session,
     capture: &mut Capture,
     step: SealStep,
-    now: Timestamp,
+    at: Times,
 ) -> Result<(), CatalogError> {
     if step == SealStep::Sealed {
         capture.crc32c = Some(whole_crc(db, capture).await?);
-        capture.sealed = Some(now);
+        capture.sealed = Some(at.now);
+        capture.retained_until = at.retained_until;
     }
     Ok(())
 }

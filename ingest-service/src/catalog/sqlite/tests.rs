@@ -116,6 +116,7 @@ async fn a_full_disk_is_told_and_leaves_the_writer_usable() {
     let at = Times {
         now: Timestamp(1),
         expires: Timestamp(2),
+        retained_until: None,
     };
     let large = |n: u32| Spec {
         id: Some(format!("c{n}").parse().unwrap()),
@@ -124,7 +125,7 @@ async fn a_full_disk_is_told_and_leaves_the_writer_usable() {
     };
     let mut refused = None;
     for n in 0..100 {
-        if let Err(error) = catalog.create(&large(n), at).await {
+        if let Err(error) = catalog.create(&large(n), at, 1000).await {
             refused = Some(error);
             break;
         }
@@ -134,7 +135,7 @@ async fn a_full_disk_is_told_and_leaves_the_writer_usable() {
         "{refused:?}"
     );
     // The limit was of the connection that failed.
-    catalog.create(&large(100), at).await.unwrap();
+    catalog.create(&large(100), at, 1000).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -150,8 +151,9 @@ async fn several_may_open_a_new_catalog_at_once() {
             let at = Times {
                 now: Timestamp(1),
                 expires: Timestamp(2),
+                retained_until: None,
             };
-            let created = opened.unwrap().create(&Spec::default(), at).await;
+            let created = opened.unwrap().create(&Spec::default(), at, 1000).await;
             assert!(created.is_ok(), "round {round}: {created:?}");
         }
     }

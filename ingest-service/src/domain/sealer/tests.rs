@@ -16,7 +16,10 @@ async fn sealing(rig: &Rig, digest_of: &[u8]) -> Arc<Capture> {
         sha256: Some(Sha256::of(digest_of)),
         ..SealParams::default()
     };
-    let sealed = rig.catalog.seal(uid, &params, None, Timestamp::now()).await;
+    let sealed = rig
+        .catalog
+        .seal(uid, &params, None, rig.ingest.times())
+        .await;
     let (capture, _) = sealed.unwrap().unwrap();
     assert_eq!(capture.state, State::Sealing);
     Arc::new(capture)

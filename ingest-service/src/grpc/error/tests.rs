@@ -103,6 +103,10 @@ fn each_error_has_its_code_and_reason() {
         &expect!["ResourceExhausted QUOTA: a capture has at most 9 bytes"],
     );
     check(
+        Error::Refused(Refusal::TooManyOpen { open_max: 9 }),
+        &expect!["ResourceExhausted QUOTA: 9 captures are unsealed already"],
+    );
+    check(
         Error::TooSlow("upload_idle_timeout", "no message for 300 s".to_owned()),
         &expect!["ResourceExhausted QUOTA: the client is too slow: no message for 300 s"],
     );

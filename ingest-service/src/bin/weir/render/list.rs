@@ -55,18 +55,13 @@ fn row(capture: &Capture, view: View) -> [String; 8] {
         .map(|(k, v)| format!("{k}={v}"))
         .collect();
     labels.sort();
-    let expires = if sealed {
-        None
-    } else {
-        capture.expire_time.as_ref()
-    };
     [
         escape(&capture.capture_id),
         state,
         format!("{}{of_bytes}", bytes(capture.bytes_durable)),
         format!("{}{of_chunks}", count(capture.chunks_durable.into())),
         minute(capture.create_time.as_ref()),
-        minute(expires),
+        minute(capture.expire_time.as_ref()),
         escape(&capture.file_name),
         escape(&labels.join(" ")),
     ]

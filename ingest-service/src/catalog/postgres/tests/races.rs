@@ -6,13 +6,13 @@ use futures::future::join_all;
 
 use super::*;
 use crate::{
-    catalog::{Committed, SegmentCommit, Times},
+    catalog::{Committed, SegmentCommit},
     domain::{
         capture::{Capture, SlotOutcome, Spec, State},
         id::{SegmentId, Uid},
     },
 };
-use conformance::{KEPT, NOW, create, of_count, rules, segment};
+use conformance::{KEPT, NOW, OPEN_MAX, create, of_count, rules, segment, times};
 
 /// Numbers that come again with the same seed, which a failed test shows.
 struct Numbers {
@@ -257,16 +257,14 @@ async fn at_once(
 async fn an_id_that_several_services_create_at_once_is_one_capture() {
     let url = database().await;
     let services = services(&url, 3).await;
-    let at = Times {
-        now: NOW,
-        expires: NOW.plus(KEPT),
-    };
     for round in 0..100 {
         let spec = Spec {
             labels: [("site".to_owned(), "a".to_owned())].into(),
             ..conformance::spec(&format!("id-{round}"), Declared::default())
         };
-        let created = services.iter().map(|service| service.create(&spec, at));
+        let created = services
+            .iter()
+            .map(|service| service.create(&spec, times(), OPEN_MAX));
         let created: Vec<_> = join_all(created)
             .await
             .into_iter()
