@@ -29,7 +29,7 @@ pub(super) struct Datagram<'a> {
     pub(super) routed: bool,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> Walk<'_, 'a> {
     /// By the version number.
     pub(super) fn ip(&mut self, data: &'a [u8]) {
         match data.first().map(|byte| byte >> 4) {

@@ -29,7 +29,7 @@ const MAC_BYTES: u16 = 6;
 const LLC_SNAP: u8 = 0xaa;
 const LLC_SPANNING_TREE: u8 = 0x42;
 
-impl<'a> Walk<'a> {
+impl<'a> Walk<'_, 'a> {
     pub(super) fn link(&mut self, link_type: u16, data: &'a [u8]) {
         match link_type {
             ETHERNET => self.ethernet(data),

@@ -165,26 +165,27 @@ pub struct Udp<'a> {
 /// Reads the headers of `packet`.
 #[must_use]
 pub fn decode<'a>(packet: &Packet<'a>) -> Frame<'a> {
-    let mut walk = Walk::new(packet);
-    walk.link(packet.link_type, packet.data);
-    walk.frame
+    // Made where the caller wants it: too large to be moved for nothing.
+    let mut frame = Frame::default();
+    Walk::new(packet, &mut frame).link(packet.link_type, packet.data);
+    frame
 }
 
 /// One packet on its way through the layers.
 #[derive(Debug)]
-struct Walk<'a> {
-    frame: Frame<'a>,
+struct Walk<'f, 'a> {
+    frame: &'f mut Frame<'a>,
     /// Part of the packet is not in the capture, so a short header is no fault.
     cut: bool,
     /// Wire length of what is not decoded yet.
     wire_bytes: u64,
 }
 
-impl<'a> Walk<'a> {
-    fn new(packet: &Packet<'a>) -> Self {
+impl<'f, 'a> Walk<'f, 'a> {
+    fn new(packet: &Packet<'a>, frame: &'f mut Frame<'a>) -> Self {
         let captured = packet.data.len() as u64;
         Self {
-            frame: Frame::default(),
+            frame,
             cut: captured < u64::from(packet.wire_bytes),
             wire_bytes: u64::from(packet.wire_bytes).max(captured),
         }

@@ -15,7 +15,7 @@ const UDP_HEADER_BYTES: u64 = 8;
 const ICMP_HEADER_BYTES: u64 = 8;
 const SCTP_HEADER_BYTES: u64 = 12;
 
-impl<'a> Walk<'a> {
+impl<'a> Walk<'_, 'a> {
     pub(super) fn transport(&mut self, datagram: &Datagram<'a>, ip: &mut Ip<'a>) {
         ip.transport = match datagram.protocol {
             TCP => self.tcp(datagram, ip),
