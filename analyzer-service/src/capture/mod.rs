@@ -100,7 +100,9 @@ enum Step {
 
 #[derive(Clone, Copy, Debug)]
 struct Meta {
-    time: Option<Time>,
+    time: Time,
+    /// Without it there is no time.
+    timed: bool,
     bad_time: bool,
     link_type: u16,
     listed: Option<Listed>,
@@ -190,7 +192,7 @@ impl<R: Read> CaptureReader<R> {
     pub fn packet(&self) -> Option<Packet<'_>> {
         let (meta, data) = self.current.as_ref()?;
         Some(Packet {
-            time: meta.time,
+            time: meta.timed.then_some(meta.time),
             bad_time: meta.bad_time,
             link_type: meta.link_type,
             wire_bytes: meta.wire_bytes,

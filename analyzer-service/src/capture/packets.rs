@@ -5,6 +5,7 @@ use super::{
     clock::Stamp,
     interfaces::{Interfaces, Known},
 };
+use crate::record::Time;
 
 /// Before the data of an Enhanced and of an obsolete Packet Block.
 pub(super) const PACKET_HEADER_BYTES: usize = 28;
@@ -56,7 +57,8 @@ pub(super) fn packet(
 fn meta(interface: &Known, units: Option<u64>, wire_bytes: u32) -> Meta {
     let stamp = units.map(|units| interface.clock.stamp(units));
     Meta {
-        time: stamp.map(|Stamp { time, .. }| time),
+        time: stamp.map_or_else(Time::default, |Stamp { time, .. }| time),
+        timed: stamp.is_some(),
         bad_time: stamp.is_some_and(|Stamp { bad, .. }| bad),
         link_type: interface.link_type,
         listed: interface.listed,

@@ -58,6 +58,7 @@ impl Pcap {
     }
 
     /// The next record.
+    #[inline(always)]
     pub(super) fn step<R: Read>(
         self,
         window: &mut Window<R>,
@@ -83,7 +84,8 @@ impl Pcap {
             (Ok((_, record)), Some(interface)) => {
                 let stamp = interface.clock.stamp_parts(record.ts_sec, record.ts_usec);
                 let meta = Meta {
-                    time: Some(stamp.time),
+                    time: stamp.time,
+                    timed: true,
                     bad_time: stamp.bad,
                     link_type: interface.link_type,
                     listed: interface.listed,
