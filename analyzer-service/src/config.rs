@@ -20,7 +20,8 @@ pub struct Config {
     /// Address to listen on.
     #[arg(long, env = "WEIR_LISTEN", default_value = "127.0.0.1:7302")]
     pub listen: SocketAddr,
-    /// Object store to read: file:///DIRECTORY. It may be mounted read-only.
+    /// Object store to read: file:///DIRECTORY, which may be mounted read-only,
+    /// or s3://BUCKET/PREFIX with the usual AWS_ variables.
     /// [default: file:// and the absolute path of ./weir-data/store]
     #[arg(long, env = "WEIR_STORE")]
     pub store: Option<String>,

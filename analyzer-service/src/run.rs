@@ -36,7 +36,8 @@ impl Deps {
         };
         // A directory that is not there yet is made, so that the services may
         // start in any order; a read-only volume always has it.
-        let store = store::open(&url).with_context(|| format!("--store {url}"))?;
+        let named = || format!("--store {}", store::without_secrets(&url));
+        let store = store::open(&url).with_context(named)?;
         Ok(Self { store })
     }
 }

@@ -69,7 +69,8 @@ pub struct Config {
     /// Address to serve gRPC on.
     #[arg(long, env = "WEIR_LISTEN", default_value_t = listen())]
     pub listen: SocketAddr,
-    /// Object store for segments: file:///DIRECTORY, the same as the analyzer's.
+    /// Object store for segments, the same as the analyzer's: file:///DIRECTORY, or
+    /// s3://BUCKET/PREFIX with the usual AWS_ variables.
     /// [default: file:// and the absolute path of ./weir-data/store]
     #[arg(long, env = "WEIR_STORE")]
     pub store: Option<String>,

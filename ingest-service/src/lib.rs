@@ -8,7 +8,6 @@ mod config;
 pub mod domain;
 mod grpc;
 mod run;
-mod unfinished;
 
 pub use config::Config;
 pub use grpc::AnalyzerClient;

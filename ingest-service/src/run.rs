@@ -1,12 +1,11 @@
 //! The program: opens what it stands on, starts its tasks, serves, and ends.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::{codec::CompressionEncoding, service::Routes};
-use url::Url;
 use weir_shared::{
     limits::GRPC_MESSAGE_BYTES_MAX,
     proto::ingest::v1::ingest_service_server::IngestServiceServer,
@@ -19,7 +18,6 @@ use crate::{
     config::Config,
     domain::ingest::Ingest,
     grpc::{self, AnalyzerClient, Metered, Service},
-    unfinished,
 };
 
 /// Name of the service, in health and reflection.
@@ -29,8 +27,6 @@ pub const SERVICE: &str = "weir.ingest.v1.IngestService";
 #[derive(Clone, Debug)]
 pub struct Deps {
     pub store: Arc<dyn SegmentStore>,
-    /// Where the store is, when it is a directory of this machine.
-    pub store_directory: Option<PathBuf>,
     pub catalog: Arc<dyn Catalog>,
     pub analyzer: AnalyzerClient,
 }
@@ -42,9 +38,8 @@ impl Deps {
     /// When it names what is not there or can't be used.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
         let url = config.store_url()?;
-        let store = store::open(&url).with_context(|| format!("--store {url}"))?;
-        let parsed = Url::parse(&url).with_context(|| format!("--store {url}"))?;
-        let store_directory = parsed.to_file_path().ok();
+        let named = || format!("--store {}", store::without_secrets(&url));
+        let store = store::open(&url).with_context(named)?;
         let url = config.catalog_url()?;
         let catalog = catalog::open(&url)
             .await
@@ -53,7 +48,6 @@ impl Deps {
             .with_context(|| format!("--analyzer {}", config.analyzer))?;
         Ok(Self {
             store,
-            store_directory,
             catalog,
             analyzer,
         })
@@ -123,15 +117,6 @@ pub async fn run_with(
     tasks.spawn(Arc::clone(&ingest).sweep_orphans(config.sweep()));
     tasks.spawn(Arc::clone(&ingest).audit_catalog());
     tasks.spawn(Arc::clone(&ingest).scrub(config.scrub()));
-    if let Some(directory) = deps.store_directory {
-        let (settings, shutdown) = (config.sweep(), lifecycle.shutdown.clone());
-        tasks.spawn(unfinished::sweep(
-            directory,
-            settings,
-            tasks.clone(),
-            shutdown,
-        ));
-    }
 
     let service = IngestServiceServer::new(Service::new(Arc::clone(&ingest), deps.analyzer))
         .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)

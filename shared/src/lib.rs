@@ -1,6 +1,7 @@
 //! What both Weir services use, and nothing else.
 
 pub mod call;
+pub mod chain;
 pub mod layers;
 pub mod limits;
 pub mod proto;

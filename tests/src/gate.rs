@@ -1,13 +1,13 @@
 //! A store whose reads and writes wait at a gate, and which fails as told, so that a test
 //! decides when an analysis goes on and what befalls an upload.
 
-use std::{ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use tokio::sync::watch;
-use weir_shared::store::{ObjectKey, ObjectMeta, SegmentStore, StoreError};
+use weir_shared::store::{Durability, ObjectKey, ObjectMeta, SegmentStore, StoreError};
 
 /// How the store behind the gate fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,5 +140,17 @@ impl SegmentStore for GatedStore {
 
     fn list(&self, prefix: Option<&ObjectKey>) -> BoxStream<'_, Result<ObjectMeta, StoreError>> {
         self.store.list(prefix)
+    }
+
+    async fn remove_unfinished(
+        &self,
+        prefix: &ObjectKey,
+        before: SystemTime,
+    ) -> Result<u64, StoreError> {
+        self.store.remove_unfinished(prefix, before).await
+    }
+
+    fn durability(&self) -> Durability {
+        self.store.durability()
     }
 }

@@ -21,5 +21,6 @@ pub mod pair;
 pub mod process;
 pub mod random;
 pub mod recordings;
+pub mod s3;
 pub mod synth;
 pub mod until;

@@ -38,6 +38,8 @@ pub struct Setup {
     pub analyzer_gate: Option<Gate>,
     /// Where ingest-service's reads of the store wait.
     pub ingest_gate: Option<Gate>,
+    /// Another store than that of [`store_url`].
+    pub store: Option<Arc<dyn SegmentStore>>,
 }
 
 impl fmt::Debug for Setup {
@@ -178,12 +180,35 @@ impl Pair {
     /// The store that both services use, without their gates.
     #[must_use]
     pub fn store(&self) -> Arc<dyn SegmentStore> {
-        store::open(&store_url(self.directory())).unwrap()
+        match &self.setup.store {
+            Some(store) => Arc::clone(store),
+            None => store::open(&store_url(self.directory())).unwrap(),
+        }
     }
 }
 
-fn store_url(directory: &Path) -> String {
-    format!("file://{}", directory.join("store").display())
+/// Names another server for the stores of all tests, `s3://BUCKET`. Each test
+/// has a prefix of its own there; the `AWS_` variables say the rest.
+const STORE_VARIABLE: &str = "WEIR_TEST_STORE";
+
+/// The store of a test whose data is in this directory.
+#[must_use]
+pub fn store_url(directory: &Path) -> String {
+    match std::env::var(STORE_VARIABLE) {
+        // Its name is random: other tests have other prefixes.
+        Ok(server) => {
+            let name = directory.file_name().unwrap().to_str().unwrap();
+            format!("{server}/{}", name.trim_start_matches('.'))
+        }
+        Err(_) => format!("file://{}", directory.join("store").display()),
+    }
+}
+
+impl Setup {
+    /// The store, where its service finds it.
+    fn store(&self, gate: Option<&Gate>, opened: Arc<dyn SegmentStore>) -> Arc<dyn SegmentStore> {
+        behind(gate, self.store.clone().unwrap_or(opened))
+    }
 }
 
 fn behind(gate: Option<&Gate>, store: Arc<dyn SegmentStore>) -> Arc<dyn SegmentStore> {
@@ -200,7 +225,7 @@ async fn start_analyzer(setup: &Setup, directory: &Path) -> Service {
         change(&mut config);
     }
     let mut deps = analyzer_service::Deps::open(&config).unwrap();
-    deps.store = behind(setup.analyzer_gate.as_ref(), deps.store);
+    deps.store = setup.store(setup.analyzer_gate.as_ref(), deps.store);
     Service::start(|listener, stop| analyzer_service::run_with(config, deps, listener, stop)).await
 }
 
@@ -213,6 +238,6 @@ async fn start_ingest(setup: &Setup, directory: &Path, analyzer: SocketAddr) -> 
         change(&mut config);
     }
     let mut deps = ingest_service::Deps::open(&config).await.unwrap();
-    deps.store = behind(setup.ingest_gate.as_ref(), deps.store);
+    deps.store = setup.store(setup.ingest_gate.as_ref(), deps.store);
     Service::start(|listener, stop| ingest_service::run_with(config, deps, listener, stop)).await
 }

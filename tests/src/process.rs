@@ -18,6 +18,7 @@ use crate::{
     analysis::AnalyzerCaller,
     caller::{Caller, channel},
     catalog,
+    pair::store_url,
     until::within,
 };
 
@@ -68,7 +69,7 @@ impl Process {
     ) -> Self {
         let catalog = catalog::url(directory).await;
         let args = [
-            &format!("--store=file://{}/store", directory.display()),
+            &format!("--store={}", store_url(directory)),
             &format!("--catalog={catalog}"),
             &format!("--analyzer=http://{analyzer}"),
         ];
@@ -77,7 +78,7 @@ impl Process {
 
     /// analyzer-service on this directory.
     pub async fn analyzer(program: &str, directory: &Path, environment: &[(&str, &str)]) -> Self {
-        let store = format!("--store=file://{}/store", directory.display());
+        let store = format!("--store={}", store_url(directory));
         Self::start(program, &[&store], environment).await
     }
 

@@ -114,7 +114,8 @@ const RULES: &[Rule] = &[
             "postgres",
             "SqliteCatalog",
             "PostgresCatalog",
-            "ObjectSegments",
+            "DirectoryStore",
+            "S3Store",
         ],
     },
     Rule {

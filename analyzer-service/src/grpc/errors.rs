@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tonic::{Code, Status};
-use weir_shared::status;
+use weir_shared::{chain::Chain, status};
 
 use crate::{analysis::AnalysisError, source::SourceError};
 
@@ -97,7 +97,7 @@ pub(super) fn source_status(error: &SourceError) -> Option<Status> {
                 .build()
         }
         SourceError::Unavailable(source) => {
-            tracing::error!(error = %source, "the object store failed");
+            tracing::error!(error = %Chain(&**source), "the object store failed");
             let text = "the object store is unavailable";
             status::error(Code::Unavailable, "STORAGE_UNAVAILABLE", text)
                 .retry_after(RETRY_AFTER_STORAGE)

@@ -137,7 +137,7 @@ async fn fetch(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use weir_shared::store::ObjectSegments;
+    use weir_shared::store::DirectoryStore;
 
     struct Fixture {
         _directory: tempfile::TempDir,
@@ -146,7 +146,7 @@ mod tests {
 
     async fn fixture() -> Fixture {
         let directory = tempfile::tempdir().unwrap();
-        let store = ObjectSegments::directory(directory.path()).unwrap();
+        let store = DirectoryStore::open(directory.path()).unwrap();
         let key = "seg/a".parse().unwrap();
         let body = vec![Bytes::from_static(b"0123456789")];
         store.put(&key, body).await.unwrap();

@@ -10,6 +10,7 @@ mod sqlite;
 use std::{collections::BTreeMap, error::Error, fmt::Debug};
 
 use async_trait::async_trait;
+use weir_shared::store::Durability;
 
 pub use open::{OpenError, open, without_password};
 pub use postgres::PostgresCatalog;
@@ -149,6 +150,9 @@ pub trait Catalog: Debug + Send + Sync + 'static {
 
     /// Forgets swept segments that were condemned before this time.
     async fn forget_swept(&self, before: Timestamp) -> Result<(), CatalogError>;
+
+    /// What a change survives once its call returned.
+    fn durability(&self) -> Durability;
 }
 
 /// Times of a change.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use weir_shared::store::SegmentStore;
+use weir_shared::store::{Durability, SegmentStore};
 
 use super::{
     capture::{Capture, State},
@@ -103,6 +103,15 @@ impl Ingest {
             looks: Looks::default(),
             metrics: Metrics::default(),
         })
+    }
+
+    /// What an acknowledgement survives: the least of store and catalog.
+    #[must_use]
+    pub fn durability(&self) -> Durability {
+        match (self.store.durability(), self.catalog.durability()) {
+            (Durability::Synced, Durability::Synced) => Durability::Synced,
+            (Durability::ObjectStore, _) | (_, Durability::ObjectStore) => Durability::ObjectStore,
+        }
     }
 
     /// Stores one chunk.

@@ -131,7 +131,13 @@ impl Ingest {
             };
             let end = begin + extent.bytes;
             if end > span.start {
-                let bytes = self.fetch(&capture, &extent).await?;
+                // A store that stalls does not hold up the call's end.
+                let bytes = tokio::select! {
+                    biased;
+                    () = ended.cancelled() => return Err(Error::Ended),
+                    () = used.deleted() => return Err(Error::Deleted(capture.id.clone())),
+                    fetched = self.fetch(&capture, &extent) => fetched?,
+                };
                 let from = span.start.saturating_sub(begin);
                 let to = span.end.min(end) - begin;
                 send(&capture, &used, cut(&bytes, from..to), &sink, &ended).await?;

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{StreamExt as _, stream::BoxStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use weir_shared::store::{ObjectKey, ObjectMeta, SegmentStore, StoreError};
+use weir_shared::store::{Durability, ObjectKey, ObjectMeta, SegmentStore, StoreError};
 
 use super::{
     capture::{Declared, Spec},
@@ -148,6 +148,14 @@ impl SegmentStore for FaultyStore {
             });
         let listed: Vec<_> = fault.into_iter().chain(listed).collect();
         futures::stream::iter(listed).boxed()
+    }
+
+    async fn remove_unfinished(&self, _: &ObjectKey, _: SystemTime) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::ObjectStore
     }
 }
 

@@ -4,7 +4,7 @@
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt as _};
-use weir_shared::store::ObjectKey;
+use weir_shared::{chain::Chain, store::ObjectKey};
 
 use super::{error::Error, id::SegmentId, ingest::Ingest, time::Timestamp};
 
@@ -66,7 +66,7 @@ impl Ingest {
     pub async fn sweep_orphans(self: Arc<Self>, settings: SweepSettings) {
         loop {
             if let Err(error) = self.sweep_once(settings.grace, Timestamp::now()).await {
-                tracing::warn!(%error, "sweep failed");
+                tracing::warn!(error = %Chain(&error), "sweep failed");
             }
             if !self.sleep(settings.interval).await {
                 return;
@@ -86,6 +86,7 @@ impl Ingest {
     async fn sweep_once(&self, grace: Duration, now: Timestamp) -> Result<(), Error> {
         let condemned = self.condemn_orphans(now.minus(grace), now).await;
         self.delete_manifests(now.minus(grace)).await;
+        self.remove_unfinished(now.minus(grace)).await;
         self.delete_condemned().await?;
         self.catalog.forget_swept(now.minus(DEAD_KEPT)).await?;
         condemned
@@ -115,12 +116,23 @@ impl Ingest {
         }
     }
 
+    /// What puts left that a process did not live to finish.
+    async fn remove_unfinished(&self, older_than: Timestamp) {
+        for prefix in [SegmentId::PREFIX, MANIFEST_PREFIX] {
+            let prefix = prefix_key(prefix);
+            let removed = self.store.remove_unfinished(&prefix, older_than.into());
+            if let Err(error) = removed.await {
+                tracing::warn!(error = %Chain(&error), %prefix, "unfinished writes are left");
+            }
+        }
+    }
+
     /// False when it is still there: the next sweep tries again.
     async fn delete_object(&self, key: &ObjectKey) -> bool {
         match self.store.delete(key).await {
             Ok(()) => true,
             Err(error) => {
-                tracing::warn!(%error, %key, "left to the next sweep");
+                tracing::warn!(error = %Chain(&error), %key, "left to the next sweep");
                 false
             }
         }
@@ -128,14 +140,13 @@ impl Ingest {
 
     /// What can't be listed is left to the next sweep.
     fn objects_before(&self, prefix: &str, time: Timestamp) -> impl Stream<Item = ObjectKey> {
-        let prefix: ObjectKey = prefix.parse().expect("our prefixes are keys");
-        let objects = self.store.list(Some(&prefix));
+        let objects = self.store.list(Some(&prefix_key(prefix)));
         objects.filter_map(move |object| async move {
             match object {
                 Ok(object) if Timestamp::from(object.modified) < time => Some(object.key),
                 Ok(_) => None,
                 Err(error) => {
-                    tracing::warn!(%error, "not listed");
+                    tracing::warn!(error = %Chain(&error), "not listed");
                     None
                 }
             }
@@ -160,6 +171,10 @@ impl Ingest {
             tracing::info!(segments = swept.len(), "swept");
         }
     }
+}
+
+fn prefix_key(prefix: &str) -> ObjectKey {
+    prefix.parse().expect("our prefixes are keys")
 }
 
 #[cfg(test)]

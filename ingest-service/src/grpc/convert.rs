@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use weir_shared::proto::ingest::v1 as proto;
+use weir_shared::{proto::ingest::v1 as proto, store::Durability};
 
 use crate::domain::{
     capture::{Capture, Declared, SealParams, Spec, State},
@@ -37,6 +37,13 @@ pub(super) fn invalid(field: &'static str, why: impl Display) -> Error {
     Error::Field {
         field,
         why: why.to_string(),
+    }
+}
+
+pub(super) fn durability_to_proto(durability: Durability) -> proto::Durability {
+    match durability {
+        Durability::Synced => proto::Durability::Synced,
+        Durability::ObjectStore => proto::Durability::ObjectStore,
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use weir_shared::{
     call::{EndCause, end_status},
+    chain::Chain,
     proto::ingest::v1 as proto,
     status::error as begin,
 };
@@ -69,11 +70,11 @@ pub(super) fn status(error: Error) -> Status {
             .quota(limit, &text)
             .build(),
         Error::StorageFull(cause) => {
-            tracing::error!(cause = &*cause as &dyn std::error::Error, "storage is full");
+            tracing::error!(cause = %Chain(&*cause), "storage is full");
             begin(Code::ResourceExhausted, "STORAGE_FULL", text).build()
         }
         Error::StorageUnavailable(cause) => {
-            tracing::error!(cause = &*cause as &dyn std::error::Error, "storage is away");
+            tracing::error!(cause = %Chain(&*cause), "storage is away");
             begin(Code::Unavailable, "STORAGE_UNAVAILABLE", text)
                 .retry_after(RETRY_STORAGE_AFTER)
                 .build()
@@ -97,7 +98,7 @@ pub(super) fn status(error: Error) -> Status {
         // Where the caller went away or was too late, its scope says so first.
         Error::Ended => end_status(EndCause::Shutdown),
         Error::Internal(cause) => {
-            tracing::error!(cause = &*cause as &dyn std::error::Error, "internal error");
+            tracing::error!(cause = %Chain(&*cause), "internal error");
             begin(Code::Internal, "INTERNAL", text).build()
         }
     }

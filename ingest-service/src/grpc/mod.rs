@@ -19,11 +19,11 @@ use weir_shared::{
     limits::CHUNK_BYTES_RECOMMENDED,
     proto::ingest::v1::{
         AnalyzeCaptureRequest, CreateCaptureRequest, CreateCaptureResponse, DeleteCaptureRequest,
-        DeleteCaptureResponse, Durability, GetCaptureRequest, GetCaptureResponse,
-        GetServerInfoRequest, GetServerInfoResponse, ListCapturesRequest, ListCapturesResponse,
-        PutChunkRequest, PutChunkResponse, PutOutcome, ReadCaptureRequest, SealCaptureRequest,
-        SealCaptureResponse, UploadCaptureRequest, UploadCaptureResponse, VerifyCaptureRequest,
-        WatchCaptureRequest, ingest_service_server::IngestService,
+        DeleteCaptureResponse, GetCaptureRequest, GetCaptureResponse, GetServerInfoRequest,
+        GetServerInfoResponse, ListCapturesRequest, ListCapturesResponse, PutChunkRequest,
+        PutChunkResponse, PutOutcome, ReadCaptureRequest, SealCaptureRequest, SealCaptureResponse,
+        UploadCaptureRequest, UploadCaptureResponse, VerifyCaptureRequest, WatchCaptureRequest,
+        ingest_service_server::IngestService,
     },
 };
 
@@ -91,7 +91,7 @@ impl IngestService for Service {
             capture_bytes_max: settings.capture_bytes_max,
             chunks_max: settings.chunks.chunks_max,
             commit_interval: Some(duration_to_proto(settings.commit_interval)),
-            durability: Durability::Synced.into(),
+            durability: convert::durability_to_proto(self.ingest.durability()).into(),
             staging_bytes: settings.staging_bytes as u64,
             calls_per_connection_max: settings.calls_per_connection_max,
             upload_idle_timeout: Some(duration_to_proto(settings.pace.idle)),

@@ -12,6 +12,7 @@ use ingest_service::{
         time::Timestamp,
     },
 };
+use weir_shared::store::Durability;
 
 use super::{Fate, Faults};
 
@@ -161,5 +162,9 @@ impl Catalog for FaultyCatalog {
 
     async fn forget_swept(&self, before: Timestamp) -> Result<(), CatalogError> {
         self.fated(self.catalog.forget_swept(before)).await
+    }
+
+    fn durability(&self) -> Durability {
+        self.catalog.durability()
     }
 }

@@ -1,9 +1,9 @@
-use std::{ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{StreamExt as _, stream::BoxStream};
-use weir_shared::store::{ObjectKey, ObjectMeta, SegmentStore, StoreError};
+use weir_shared::store::{Durability, ObjectKey, ObjectMeta, SegmentStore, StoreError};
 
 use super::{Fate, Faults};
 
@@ -84,5 +84,18 @@ impl SegmentStore for FaultyStore {
                 Fate::Before | Fate::After | Fate::Torn => Err(injected()),
             });
         listed.boxed()
+    }
+
+    async fn remove_unfinished(
+        &self,
+        prefix: &ObjectKey,
+        before: SystemTime,
+    ) -> Result<u64, StoreError> {
+        self.whole(self.store.remove_unfinished(prefix, before))
+            .await
+    }
+
+    fn durability(&self) -> Durability {
+        self.store.durability()
     }
 }

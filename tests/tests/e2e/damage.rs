@@ -1,7 +1,6 @@
 //! Stored bytes that went bad.
 
-use std::{fs, path::PathBuf};
-
+use futures::TryStreamExt as _;
 use tonic::{Code, Status};
 use weir_shared::proto::ingest::v1::{CorruptChunks, DeleteCaptureRequest};
 use weir_tests::{
@@ -14,22 +13,22 @@ use weir_tests::{
     until::within,
 };
 
-/// The one object of a store that has one.
-fn only_object(pair: &Pair) -> PathBuf {
-    let mut folders = vec![pair.directory().join("store")];
-    let mut files = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                files.push(path);
-            }
-        }
+/// What damage leaves of the one object of the store; without a change it is lost.
+pub(crate) async fn damage(pair: &Pair, change: Option<impl FnOnce(&mut Vec<u8>)>) {
+    let store = pair.store();
+    let objects: Vec<_> = store.list(None).try_collect().await.unwrap();
+    assert_eq!(objects.len(), 1, "{objects:?}");
+    let object = &objects[0];
+    let mut bytes = store
+        .get(&object.key, 0..object.bytes)
+        .await
+        .unwrap()
+        .to_vec();
+    store.delete(&object.key).await.unwrap();
+    if let Some(change) = change {
+        change(&mut bytes);
+        store.put(&object.key, vec![bytes.into()]).await.unwrap();
     }
-    assert_eq!(files.len(), 1, "{files:?}");
-    files.remove(0)
 }
 
 #[track_caller]
@@ -48,10 +47,7 @@ async fn a_flipped_byte_is_data_loss_that_names_its_chunk() {
     let bytes = recordings::bytes("icmp.pcap");
     caller.store("c", &bytes, CHUNK).await;
 
-    let object = only_object(&pair);
-    let mut stored = fs::read(&object).unwrap();
-    stored[5 * CHUNK + 3] ^= 1;
-    fs::write(&object, stored).unwrap();
+    damage(&pair, Some(|b: &mut Vec<u8>| b[5 * CHUNK + 3] ^= 1)).await;
 
     let read = caller.read("c", 0, 0).await.unwrap_err();
     check_corrupt(&read, &[(5, 5)]);
@@ -69,16 +65,11 @@ async fn a_missing_or_short_object_is_data_loss() {
         caller
             .store("c", &recordings::bytes("icmp.pcap"), 256)
             .await;
-        let object = only_object(&pair);
-        match cut {
-            None => fs::remove_file(&object).unwrap(),
-            Some(length) => fs::File::options()
-                .write(true)
-                .open(&object)
-                .unwrap()
-                .set_len(length)
-                .unwrap(),
-        }
+        damage(
+            &pair,
+            cut.map(|length| move |b: &mut Vec<u8>| b.truncate(length)),
+        )
+        .await;
         let read = caller.read("c", 0, 0).await;
         check_refused(read, Code::DataLoss, "STORED_OBJECT_MISSING");
         let analyzed = caller.analyze("c", Default::default()).await;
@@ -119,8 +110,7 @@ async fn a_digest_over_corrupt_bytes_is_not_sealed() {
         .upload(vec![open("c"), chunk(1, "one"), chunk(0, "zero")])
         .await
         .unwrap();
-    let object = only_object(&pair);
-    fs::write(&object, b"oneZero").unwrap();
+    damage(&pair, Some(|b: &mut Vec<u8>| b.copy_from_slice(b"oneZero"))).await;
     let request = weir_shared::proto::ingest::v1::SealCaptureRequest {
         capture_id: "c".into(),
         chunk_count: Some(2),

@@ -9,7 +9,8 @@ use tonic_health::pb::{
 use weir_shared::proto::ingest::v1::{Durability, GetServerInfoRequest};
 use weir_tests::{
     caller::channel,
-    pair::{Pair, Setup},
+    catalog,
+    pair::{Pair, Setup, store_url},
     until::within,
 };
 
@@ -32,7 +33,13 @@ async fn a_server_says_what_it_accepts() {
     assert_eq!(info.chunk_bytes_max, 2 << 20);
     assert_eq!(info.chunk_bytes_recommended, 1 << 20);
     assert!(info.capture_bytes_max > 0 && info.chunks_max > 0);
-    assert_eq!(info.durability(), Durability::Synced);
+    let catalog = catalog::url(pair.directory()).await;
+    let synced = store_url(pair.directory()).starts_with("file:") && catalog.starts_with("sqlite:");
+    let expected = match synced {
+        true => Durability::Synced,
+        false => Durability::ObjectStore,
+    };
+    assert_eq!(info.durability(), expected);
     assert_eq!(info.commit_interval.unwrap().seconds, 2);
 }
 

@@ -11,6 +11,8 @@ use weir_tests::{
     pair::Pair,
 };
 
+use crate::damage::damage;
+
 async fn verify(caller: &Caller, id: &str) -> Result<VerifyResult, Status> {
     let request = VerifyCaptureRequest {
         capture_id: id.to_owned(),
@@ -39,9 +41,7 @@ async fn damage_is_told_by_chunk_and_nothing_is_changed() {
     caller.store("c", b"0123456789", 4).await;
     let whole = verify(&caller, "c").await.unwrap();
     assert_eq!((whole.bytes_verified, whole.chunks_damaged), (10, 0));
-    for object in std::fs::read_dir(pair.directory().join("store/seg")).unwrap() {
-        std::fs::write(object.unwrap().path(), b"0123X56789").unwrap();
-    }
+    damage(&pair, Some(|b: &mut Vec<u8>| b[4] = b'X')).await;
     let damaged = verify(&caller, "c").await.unwrap();
     assert_eq!((damaged.bytes_verified, damaged.chunks_damaged), (10, 1));
     assert_eq!(ranges(&damaged.damaged), [(1, 1)]);

@@ -8,6 +8,7 @@ mod open;
 use std::time::Duration;
 
 use sqlx::Postgres;
+use weir_shared::store::Durability;
 
 use super::sql::{Dialect, SqlCatalog};
 
@@ -43,6 +44,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     json_object: "json_object_agg(name, value)",
     numbers_of_second: "(SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($2 AS json)))",
     patience: Some(PATIENCE),
+    durability: Durability::ObjectStore,
 };
 
 #[cfg(test)]

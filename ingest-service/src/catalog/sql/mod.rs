@@ -15,6 +15,7 @@ mod transaction;
 
 use async_trait::async_trait;
 use sqlx::{Connection as _, Database, Pool};
+use weir_shared::store::Durability;
 
 #[cfg(test)]
 pub(super) use error::is_conflict;
@@ -165,6 +166,10 @@ where
 
     async fn forget_swept(&self, before: Timestamp) -> Result<(), CatalogError> {
         change!(self, db => segments::forget_swept(db, before))
+    }
+
+    fn durability(&self) -> Durability {
+        DB::Connection::DIALECT.durability
     }
 }
 

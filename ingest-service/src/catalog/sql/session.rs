@@ -9,6 +9,8 @@ use sqlx::{
     sqlite::SqliteRow,
 };
 
+use weir_shared::store::Durability;
+
 use super::super::{CatalogError, postgres, sqlite};
 
 /// What one database says otherwise than another.
@@ -30,6 +32,8 @@ pub(crate) struct Dialect {
     pub(crate) numbers_of_second: &'static str,
     /// How long a connection may take for one operation.
     pub(crate) patience: Option<Duration>,
+    /// What a commit survives.
+    pub(crate) durability: Durability,
 }
 
 /// A connection to a database that the catalog can be in.

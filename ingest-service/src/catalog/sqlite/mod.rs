@@ -7,6 +7,7 @@
 mod open;
 
 use sqlx::Sqlite;
+use weir_shared::store::Durability;
 
 use super::sql::{Dialect, SqlCatalog};
 
@@ -24,6 +25,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     json_object: "json_group_object(name, value)",
     numbers_of_second: "(SELECT value FROM json_each($2))",
     patience: None,
+    durability: Durability::Synced,
 };
 
 #[cfg(test)]

@@ -7,11 +7,13 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status, Streaming};
 use weir_shared::{
     call::{Deadline, EndCause, end_status},
+    chain::Chain,
     proto::{
         analyzer::v1::{AnalysisOptions, AnalyzeRequest, AnalyzeResponse, analyze_response},
         ingest::v1::{AnalyzeCaptureResponse, analyze_capture_response::Event},
     },
     status::{metadata, reason},
+    store::ObjectKey,
 };
 
 use super::{
@@ -54,15 +56,23 @@ impl Relay {
             () = self.used.deleted() => Err(self.deleted()),
             relayed = self.relay(named.source) => relayed,
         };
-        if let Some(manifest) = named.manifest
-            && let Err(error) = self.ingest.store.delete(&manifest).await
-        {
-            tracing::warn!(%error, %manifest, "left to the sweeper");
+        if let Some(manifest) = named.manifest {
+            self.forget(manifest);
         }
         match relayed {
             Ok(Ok(()) | Err(Cut)) => {}
             Err(status) => self.tell(status).await,
         }
+    }
+
+    /// In a task of its own: the call's end does not wait for the store.
+    fn forget(&self, manifest: ObjectKey) {
+        let store = Arc::clone(&self.ingest.store);
+        self.ingest.tasks.spawn(async move {
+            if let Err(error) = store.delete(&manifest).await {
+                tracing::warn!(error = %Chain(&error), %manifest, "left to the sweeper");
+            }
+        });
     }
 
     /// The last word. The work has stopped; only the caller may be slow.

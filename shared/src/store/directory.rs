@@ -1,36 +1,46 @@
-//! [`SegmentStore`] over the `object_store` crate.
+//! [`SegmentStore`] in a directory of this machine.
 
-use std::{ops::Range, path::Path, sync::Arc};
+mod unfinished;
+
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{StreamExt as _, stream::BoxStream};
 use object_store::{
-    GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutMode, PutPayload,
+    GetOptions, GetRange, ObjectStore as _, ObjectStoreExt as _, PutMode, PutPayload,
     local::LocalFileSystem,
 };
 
-use super::{ObjectKey, ObjectMeta, OpenError, SegmentStore, StoreError};
+use super::{
+    Durability, ObjectKey, ObjectMeta, OpenError, SegmentStore, StoreError, convert::listed,
+};
 
-/// Objects of any `object_store` backend.
+/// Objects as files. A put is temporary file, fsync, link, fsync of the
+/// directory, and of new directories.
 #[derive(Debug)]
-pub struct ObjectSegments {
-    backend: Arc<dyn ObjectStore>,
+pub struct DirectoryStore {
+    backend: LocalFileSystem,
+    root: PathBuf,
 }
 
-impl ObjectSegments {
-    /// A directory of this machine. Written objects, their directory entries
-    /// and new directories are synced before a put returns.
+impl DirectoryStore {
+    /// The store in this directory, which is created when it is not there.
     ///
     /// # Errors
     /// When the directory can't be created or opened.
-    pub fn directory(directory: &Path) -> Result<Self, OpenError> {
+    pub fn open(directory: &Path) -> Result<Self, OpenError> {
         create_synced(directory).map_err(OpenError::Create)?;
         let backend = LocalFileSystem::new_with_prefix(directory)
             .map_err(OpenError::Open)?
             .with_fsync(true);
         Ok(Self {
-            backend: Arc::new(backend),
+            backend,
+            root: directory.to_owned(),
         })
     }
 }
@@ -56,22 +66,18 @@ pub fn create_synced(directory: &Path) -> std::io::Result<()> {
     std::fs::File::open(parent)?.sync_all()
 }
 
-fn path(key: &ObjectKey) -> object_store::path::Path {
-    object_store::path::Path::from(key.as_ref())
-}
-
 #[async_trait]
-impl SegmentStore for ObjectSegments {
+impl SegmentStore for DirectoryStore {
     async fn put(&self, key: &ObjectKey, body: Vec<Bytes>) -> Result<(), StoreError> {
         let payload = PutPayload::from_iter(body);
         self.backend
-            .put_opts(&path(key), payload, PutMode::Create.into())
+            .put_opts(&key.into(), payload, PutMode::Create.into())
             .await?;
         Ok(())
     }
 
     async fn get(&self, key: &ObjectKey, range: Range<u64>) -> Result<Bytes, StoreError> {
-        let location = path(key);
+        let location = object_store::path::Path::from(key);
         if range.is_empty() {
             let meta = self.backend.head(&location).await?;
             let inside = range.start <= meta.size;
@@ -106,13 +112,13 @@ impl SegmentStore for ObjectSegments {
     }
 
     async fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
-        Ok(self.backend.head(&path(key)).await?.size)
+        Ok(self.backend.head(&key.into()).await?.size)
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
         match self
             .backend
-            .delete(&path(key))
+            .delete(&key.into())
             .await
             .map_err(StoreError::from)
         {
@@ -122,24 +128,33 @@ impl SegmentStore for ObjectSegments {
     }
 
     fn list(&self, prefix: Option<&ObjectKey>) -> BoxStream<'_, Result<ObjectMeta, StoreError>> {
-        let prefix = prefix.map(path);
+        let prefix = prefix.map(object_store::path::Path::from);
         self.backend
             .list(prefix.as_ref())
             .filter_map(|item| async {
                 match item {
-                    // Not a key of ours: somebody else's file, left alone.
-                    Ok(meta) => {
-                        let key = ObjectKey::try_from(String::from(meta.location)).ok()?;
-                        Some(Ok(ObjectMeta {
-                            key,
-                            bytes: meta.size,
-                            modified: meta.last_modified.into(),
-                        }))
-                    }
+                    Ok(meta) => listed(meta).map(Ok),
                     Err(error) => Some(Err(error.into())),
                 }
             })
             .boxed()
+    }
+
+    async fn remove_unfinished(
+        &self,
+        prefix: &ObjectKey,
+        before: SystemTime,
+    ) -> Result<u64, StoreError> {
+        let directory = self.root.join(prefix.as_ref());
+        let removing = tokio::task::spawn_blocking(move || unfinished::remove(&directory, before));
+        match removing.await {
+            Ok(removed) => Ok(removed),
+            Err(error) => Err(StoreError::Unavailable(Box::new(error))),
+        }
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::Synced
     }
 }
 
@@ -173,31 +188,14 @@ fn is_full(error: &object_store::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{conformance, open};
+    use super::super::conformance;
     use super::*;
 
     #[tokio::test]
     async fn a_directory_conforms() {
         let directory = tempfile::tempdir().unwrap();
-        let store = ObjectSegments::directory(&directory.path().join("new"));
-        conformance(&store.unwrap()).await;
-    }
-
-    #[test]
-    fn other_schemes_are_refused_by_name() {
-        for (url, text) in [
-            (
-                "s3://bucket/prefix",
-                "scheme `s3` is not supported: use file:///DIRECTORY",
-            ),
-            ("weir-data", "not a URL"),
-            (
-                "file://host/x",
-                "not an absolute path of a directory on this machine",
-            ),
-        ] {
-            let error = open(url).expect_err(url);
-            assert_eq!(error.to_string(), text);
-        }
+        let store = DirectoryStore::open(&directory.path().join("new")).unwrap();
+        conformance(&store).await;
+        assert_eq!(store.durability(), Durability::Synced);
     }
 }
