@@ -11,6 +11,7 @@ use weir_tests::{
     errors::{check_refused, check_unavailable},
     messages::{chunk, finish, open},
     pair::{Pair, Setup},
+    process::Process,
     recordings,
     s3::{Fault, S3Server},
     until::within,
@@ -139,4 +140,62 @@ async fn a_caller_that_leaves_ends_what_waits_for_a_silent_server() {
     server.faults.until_silent(1).await;
     drop(analysis);
     server.faults.until_silent(0).await;
+}
+
+const ANALYZER: &str = env!("CARGO_BIN_EXE_test-analyzer-service");
+
+/// A machine that has no certificates of authorities.
+const NO_CERTIFICATES: &[(&str, &str)] = &[
+    ("SSL_CERT_FILE", "/nonexistent"),
+    ("SSL_CERT_DIR", "/nonexistent"),
+];
+
+#[tokio::test]
+async fn plain_http_needs_no_certificates() {
+    let server = S3Server::start().await;
+    let environment = server.environment();
+    let environment: Vec<_> = environment
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .chain(NO_CERTIFICATES.iter().copied())
+        .collect();
+    let process = Process::start(ANALYZER, &["--store=s3://weir/p"], &environment).await;
+    let (status, _) = process.terminate().await;
+    assert!(status.success());
+}
+
+/// The process ends with 64 and says this, before it listens.
+fn check_wrong(store: &str, environment: &[(&str, &str)], expected: &str) {
+    let done = std::process::Command::new(ANALYZER)
+        .args(["--listen=127.0.0.1:0", "--store", store])
+        .env_remove("AWS_REGION")
+        .env_remove("AWS_DEFAULT_REGION")
+        .env_remove("AWS_ENDPOINT_URL")
+        .env_remove("AWS_ENDPOINT_URL_S3")
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap();
+    let told = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(64), "{told}");
+    assert!(told.contains(expected), "{told}");
+    assert!(!told.contains("hush"), "{told}");
+}
+
+#[test]
+fn a_wrong_configuration_is_said_before_a_port_is_bound() {
+    const REGION: (&str, &str) = ("AWS_REGION", "eu-central-1");
+    check_wrong("s3://bucket/p", &[], "no region");
+    check_wrong("s3://", &[REGION], "no bucket's name");
+    check_wrong(
+        "s3://weir:hush@bucket/p",
+        &[REGION],
+        "credentials come from the environment",
+    );
+    check_wrong(
+        "s3://bucket",
+        &[("AWS_ENDPOINT_URL", "http://weir:hush@localhost")],
+        "AWS_ENDPOINT_URL is no http:// or https:// URL",
+    );
+    let certificates = [&[REGION], NO_CERTIFICATES].concat();
+    check_wrong("s3://bucket", &certificates, "No CA certificates");
 }

@@ -50,7 +50,8 @@ impl Settings {
                 builder = builder.with_config(key, value);
             }
         }
-        let builder = bounded(endpoint(builder, plain_http)?).with_bucket_name(bucket);
+        let builder =
+            bounded(certificates(endpoint(builder, plain_http)?)).with_bucket_name(bucket);
         let value = |key| builder.get_config_value(key).unwrap_or_default();
         let creates_only = value(&Key::ConditionalPut) != "disabled";
         let unsigned = is_true(&value(&Key::SkipSignature));
@@ -147,6 +148,17 @@ fn endpoint(builder: AmazonS3Builder, http: PlainHttp) -> Result<AmazonS3Builder
         return Err(OpenError::PlainHttp(name));
     }
     Ok(builder.with_allow_http(plain))
+}
+
+/// A machine without certificates, as small images are, can still speak plain HTTP.
+fn certificates(builder: AmazonS3Builder) -> AmazonS3Builder {
+    let client = |key| Key::Client(key);
+    let plain = builder.get_config_value(&client(ClientConfigKey::AllowHttp));
+    let needed = !is_true(&plain.unwrap_or_default());
+    if needed || !rustls_native_certs::load_native_certs().certs.is_empty() {
+        return builder;
+    }
+    builder.with_config(client(ClientConfigKey::NoSystemCertificates), "true")
 }
 
 /// Time limits, connections, and how bodies are checked.
