@@ -96,7 +96,7 @@ pub async fn run(
 /// [`run`] with a store, a catalog and an analyzer of the caller's choice.
 ///
 /// # Errors
-/// When the catalog can't be read at the start or the listener fails.
+/// When the listener fails.
 pub async fn run_with(
     config: Config,
     deps: Deps,
@@ -111,7 +111,6 @@ pub async fn run_with(
         lifecycle.tasks.clone(),
         lifecycle.shutdown.clone(),
     );
-    ingest.resume_checks().await.context("catalog")?;
     let tasks = &lifecycle.tasks;
     tasks.spawn(Arc::clone(&ingest).expire_captures());
     tasks.spawn(Arc::clone(&ingest).sweep_orphans(config.sweep()));

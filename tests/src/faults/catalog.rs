@@ -107,9 +107,8 @@ impl Catalog for FaultyCatalog {
         self.fated(self.catalog.abandon_seal(uid, expires)).await
     }
 
-    /// Read at the start, which is not what is tried here.
     async fn sealing(&self) -> Result<Vec<Uid>, CatalogError> {
-        self.catalog.sealing().await
+        self.fated(self.catalog.sealing()).await
     }
 
     async fn missing(
