@@ -129,8 +129,10 @@ impl SegmentStore for GatedStore {
         self.store.get(key, range).await
     }
 
+    /// Does not wait: the service's own check at its start asks for sizes too,
+    /// and would be taken for a read that a test waits for.
     async fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
-        self.gate.pass().await?;
+        self.gate.check()?;
         self.store.size(key).await
     }
 
