@@ -9,8 +9,8 @@ use std::{
 use weir_shared::{limits::CHUNK_BYTES_MAX, serve::ServeConfig, store::directory_url};
 
 use crate::domain::{
-    chunk::ChunkLimits, ingest::Settings, scrub::ScrubSettings, time::Keeping,
-    upkeep::SweepSettings, upload::PaceLimits,
+    chunk::ChunkLimits, ingest::Settings, scrub::ScrubSettings, sweep::SweepSettings,
+    time::Keeping, upload::PaceLimits,
 };
 
 /// Of the embedded default, below the working directory.

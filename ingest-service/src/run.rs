@@ -113,6 +113,7 @@ pub async fn run_with(
     );
     let tasks = &lifecycle.tasks;
     tasks.spawn(Arc::clone(&ingest).expire_captures());
+    tasks.spawn(Arc::clone(&ingest).fold_captures());
     tasks.spawn(Arc::clone(&ingest).sweep_orphans(config.sweep()));
     tasks.spawn(Arc::clone(&ingest).audit_catalog());
     tasks.spawn(Arc::clone(&ingest).scrub(config.scrub()));

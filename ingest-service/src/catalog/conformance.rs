@@ -1,6 +1,7 @@
 //! What every catalog does, as a suite that panics where one does not. A
 //! backend's tests run it on an empty catalog.
 
+mod folding;
 mod keeping;
 mod lifecycle;
 mod lists;
@@ -18,6 +19,7 @@ use crate::domain::{
 pub(crate) async fn suite(catalog: &dyn Catalog) {
     slots::suite(catalog).await;
     lifecycle::suite(catalog).await;
+    folding::suite(catalog).await;
     keeping::suite(catalog).await;
     lists::suite(catalog).await;
 }
@@ -80,7 +82,7 @@ pub(crate) fn segment(capture: Uid, chunks: &[(u32, &[u8])]) -> SegmentCommit {
     }
     SegmentCommit {
         capture,
-        segment: SegmentId::generate(),
+        segment: SegmentId::generate(capture),
         bytes: offset.into(),
         chunks: records,
         digest: None,

@@ -6,8 +6,9 @@ mod open;
 mod postgres;
 mod sql;
 mod sqlite;
+mod types;
 
-use std::{collections::BTreeMap, error::Error, fmt::Debug};
+use std::{error::Error, fmt::Debug};
 
 use async_trait::async_trait;
 use weir_shared::store::Durability;
@@ -15,13 +16,14 @@ use weir_shared::store::Durability;
 pub use open::{OpenError, open, without_password};
 pub use postgres::PostgresCatalog;
 pub use sqlite::SqliteCatalog;
+pub use types::{
+    CommitRules, Committed, Content, Fold, Folding, ListPlace, ListQuery, SegmentCommit, Slots,
+    StoredChunk, StoredSegment, Times,
+};
 
 use crate::domain::{
-    capture::{
-        Capture, ChunkRecord, DigestOnTheWay, Refusal, SealParams, SealStep, SlotOutcome, Spec,
-        State, StoredSlot,
-    },
-    id::{CaptureId, ChunkIndex, SegmentId, Uid},
+    capture::{Capture, DigestOnTheWay, Refusal, SealParams, SealStep, Spec},
+    id::{CaptureId, ChunkIndex, SegmentId, Sha256, Uid},
     range::Missing,
     time::Timestamp,
 };
@@ -39,7 +41,9 @@ use crate::domain::{
 #[async_trait]
 pub trait Catalog: Debug + Send + Sync + 'static {
     /// Starts a capture, or declares more of the one that has the id. Seals it
-    /// when every declared chunk is there and nothing stands against it.
+    /// when every declared chunk is there and nothing stands against it. A new
+    /// one of which a folded capture [may be shared](Capture::may_be_shared_as)
+    /// is sealed from the beginning.
     ///
     /// # Errors
     /// Refused as [`Capture::declare`] says, and a new one with
@@ -54,12 +58,9 @@ pub trait Catalog: Debug + Send + Sync + 'static {
     /// Newest first, after the place given: stable while captures come and go.
     async fn list(&self, query: &ListQuery) -> Result<Vec<Capture>, CatalogError>;
 
-    /// What the slots of these chunks hold; free ones are left out.
-    async fn slots(
-        &self,
-        uid: Uid,
-        indexes: &[ChunkIndex],
-    ) -> Result<Vec<(ChunkIndex, StoredSlot)>, CatalogError>;
+    /// What the slots of these chunks hold; free ones are left out. Nobody's
+    /// capture has none.
+    async fn slots(&self, uid: Uid, indexes: &[ChunkIndex]) -> Result<Slots, CatalogError>;
 
     /// Gives the chunks of durable segments their slots, all in one transaction
     /// and in order, and seals what is complete by its declared count, or begins
@@ -113,7 +114,8 @@ pub trait Catalog: Debug + Send + Sync + 'static {
         ranges_max: usize,
     ) -> Result<Option<(Capture, Missing)>, CatalogError>;
 
-    /// Up to `limit` durable chunks in index order, from this index on.
+    /// Up to `limit` durable chunks in index order, from this index on. A folded
+    /// capture has no rows of chunks, or is losing them.
     async fn chunks(
         &self,
         uid: Uid,
@@ -121,7 +123,44 @@ pub trait Catalog: Debug + Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<StoredChunk>, CatalogError>;
 
-    /// Removes a capture and condemns its segments. `None`: there was none.
+    /// Segments that hold chunks of this capture by rows, ordered, after the one
+    /// given. A folded capture has none.
+    async fn segments(
+        &self,
+        uid: Uid,
+        after: Option<SegmentId>,
+        limit: u32,
+    ) -> Result<Vec<StoredSegment>, CatalogError>;
+
+    /// Sealed captures that are not folded yet, ordered by uid, after the one
+    /// given; only those of this digest when there is one.
+    async fn unfolded(
+        &self,
+        sha256: Option<Sha256>,
+        after: Option<Uid>,
+        limit: u32,
+    ) -> Result<Vec<Capture>, CatalogError>;
+
+    /// Folds sealed captures: each has its manifest from now on, and its segments
+    /// no rows. The rows of its chunks go by [`Catalog::drop_folded_rows`]. One
+    /// answer for each; what stops one does not stop the others.
+    ///
+    /// The object of a manifest is entered like a segment first, so that one
+    /// that was condemned before is never named.
+    async fn fold(&self, folds: &[Fold]) -> Result<Vec<Folding>, CatalogError>;
+
+    /// This sealed capture is never to be folded.
+    async fn keep_rows(&self, uid: Uid) -> Result<(), CatalogError>;
+
+    /// Removes up to `limit` rows of chunks of one capture that is folded. False:
+    /// there are none.
+    async fn drop_folded_rows(&self, limit: u32) -> Result<bool, CatalogError>;
+
+    /// How the contents that these captures wrote stand. Unknown ones are left out.
+    async fn contents(&self, owners: &[Uid]) -> Result<Vec<(Uid, Content)>, CatalogError>;
+
+    /// Removes a capture and condemns its segments. Contents that no capture has
+    /// any more are [`Content::Gone`]. `None`: there was none.
     async fn delete(&self, id: &CaptureId, now: Timestamp) -> Result<Option<Uid>, CatalogError>;
 
     /// The same for one capture whose [`Capture::expire_time`] is before `now`,
@@ -129,7 +168,8 @@ pub trait Catalog: Debug + Send + Sync + 'static {
     async fn expire(&self, now: Timestamp) -> Result<Option<Uid>, CatalogError>;
 
     /// Condemns those of these segments that no commit has entered: a commit
-    /// that comes later fails.
+    /// that comes later fails. Those of folded contents are passed by: their
+    /// manifest says which are needed.
     async fn condemn_orphans(
         &self,
         segments: &[SegmentId],
@@ -148,97 +188,12 @@ pub trait Catalog: Debug + Send + Sync + 'static {
     /// keep defeating late commits, until [`Catalog::forget_swept`].
     async fn swept(&self, segments: &[SegmentId]) -> Result<(), CatalogError>;
 
-    /// Forgets swept segments that were condemned before this time.
+    /// Forgets swept segments that were condemned before this time, and contents
+    /// that are gone since before it.
     async fn forget_swept(&self, before: Timestamp) -> Result<(), CatalogError>;
 
     /// What a change survives once its call returned.
     fn durability(&self) -> Durability;
-}
-
-/// Times of a change.
-#[derive(Clone, Copy, Debug)]
-pub struct Times {
-    pub now: Timestamp,
-    /// Until when a capture is kept that is unsealed and has made progress now.
-    pub expires: Timestamp,
-    /// Until when a capture is kept that is sealed now. `None`: for ever.
-    pub retained_until: Option<Timestamp>,
-}
-
-/// What holds for all segments of a commit.
-#[derive(Clone, Copy, Debug)]
-pub struct CommitRules {
-    pub at: Times,
-    pub capture_bytes_max: u64,
-}
-
-/// A durable segment that is to be committed.
-#[derive(Clone, Debug)]
-pub struct SegmentCommit {
-    pub capture: Uid,
-    pub segment: SegmentId,
-    /// Length of the object.
-    pub bytes: u64,
-    pub chunks: Vec<ChunkRecord>,
-    /// Of all chunks up to the last of these, when the call sent them in order
-    /// and all before these lie in their slots. Unused when one of these does not.
-    pub digest: Option<DigestOnTheWay>,
-}
-
-/// What became of one segment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Committed {
-    /// One outcome for each chunk, and the capture as it is now.
-    Slots {
-        outcomes: Vec<SlotOutcome>,
-        capture: Box<Capture>,
-    },
-    /// The capture was deleted. The segment has no row: the sweeper finds it.
-    CaptureGone,
-    /// The segment was condemned: write its chunks again under a new id.
-    Condemned,
-}
-
-/// A durable chunk and where it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StoredChunk {
-    pub index: ChunkIndex,
-    pub bytes: u32,
-    pub crc32c: u32,
-    pub segment: SegmentId,
-    pub offset: u32,
-}
-
-/// Which captures to list.
-#[derive(Clone, Debug, Default)]
-pub struct ListQuery {
-    /// Only those that come after this place.
-    pub after: Option<ListPlace>,
-    /// Only those created at this time or later.
-    pub created_from: Option<Timestamp>,
-    /// Only those created before this time.
-    pub created_before: Option<Timestamp>,
-    pub labels: BTreeMap<String, String>,
-    pub state: Option<State>,
-    pub limit: u32,
-}
-
-/// A capture's place in a list: newer ones are before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ListPlace {
-    pub created: Timestamp,
-    /// Among those of one time.
-    pub uid: Uid,
-}
-
-impl ListPlace {
-    #[must_use]
-    pub fn of(capture: &Capture) -> Self {
-        Self {
-            created: capture.created,
-            uid: capture.uid,
-        }
-    }
 }
 
 /// Why a catalog could not do it.

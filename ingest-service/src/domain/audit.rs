@@ -1,25 +1,16 @@
-//! The catalog against the store, once at the start: each object that a chunk
-//! lies in must be there and long enough. What is not is told, and nothing is
+//! The catalog against the store, once at the start: each object that a capture
+//! needs must be there, and of the length that the catalog knows. What is not is told, and nothing is
 //! changed: the bytes may come back with a volume that was not mounted.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use weir_shared::store::StoreError;
 
-use super::{
-    capture::Capture,
-    error::Error,
-    id::{ChunkIndex, SegmentId},
-    ingest::Ingest,
-};
-use crate::catalog::{ListPlace, ListQuery};
+use super::{capture::Capture, error::Error, ingest::Ingest};
+use crate::catalog::{ListPlace, ListQuery, StoredSegment};
 
 /// Captures that are looked up at a time.
 const PAGE: u32 = 32;
-
-/// Chunks that are looked up at a time. A segment that lies in two such parts
-/// is looked at twice.
-const CHUNKS: u32 = 2_000;
 
 /// Lines in the log: more say nothing new.
 const LOGGED_MAX: u64 = 100;
@@ -28,7 +19,7 @@ const LOGGED_MAX: u64 = 100;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Audit {
     segments: u64,
-    /// Whose object is gone or too short.
+    /// Whose object is gone or of another length.
     inconsistent: u64,
 }
 
@@ -70,54 +61,55 @@ impl Ingest {
     }
 
     async fn audit_capture(&self, capture: &Capture, audit: &mut Audit) -> Result<(), Error> {
-        let mut from = ChunkIndex(0);
-        loop {
-            let chunks = self.catalog.chunks(capture.uid, from, CHUNKS).await?;
-            let Some(last) = chunks.last().map(|chunk| chunk.index) else {
-                return Ok(());
-            };
-            let mut ends: HashMap<SegmentId, u64> = HashMap::new();
-            for chunk in &chunks {
-                let end = u64::from(chunk.offset) + u64::from(chunk.bytes);
-                let known = ends.entry(chunk.segment).or_default();
-                *known = end.max(*known);
-            }
-            for (segment, end) in ends {
-                if self.shutdown.is_cancelled() {
-                    return Err(Error::Ended);
-                }
+        let objects = match self.contents.objects(capture).await {
+            Ok(objects) => objects,
+            // Its manifest is damaged, or its object gone.
+            Err(error @ (Error::Corrupt { .. } | Error::ObjectMissing(_))) => {
                 audit.segments += 1;
-                let Some(problem) = self.problem_of(capture, segment, end).await? else {
-                    continue;
-                };
-                audit.inconsistent += 1;
-                if audit.inconsistent <= LOGGED_MAX {
-                    let object = segment.object_key();
-                    tracing::error!(capture.id = %capture.id, %object, problem, "inconsistent");
-                }
-            }
-            let Some(next) = last.0.checked_add(1) else {
+                audit.count(capture, &error);
                 return Ok(());
-            };
-            from = ChunkIndex(next);
+            }
+            Err(Error::Deleted(_)) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        for object in objects {
+            if self.shutdown.is_cancelled() {
+                return Err(Error::Ended);
+            }
+            audit.segments += 1;
+            if let Some(problem) = self.problem_of(capture, &object).await? {
+                audit.count(
+                    capture,
+                    &format_args!("{}: {problem}", object.segment.object_key()),
+                );
+            }
         }
+        Ok(())
     }
 
     async fn problem_of(
         &self,
         capture: &Capture,
-        segment: SegmentId,
-        end: u64,
+        object: &StoredSegment,
     ) -> Result<Option<&'static str>, Error> {
-        let problem = match self.store.size(&segment.object_key()).await {
-            Ok(bytes) if bytes >= end => return Ok(None),
-            Ok(_) => "the object is too short",
+        let problem = match self.store.size(&object.segment.object_key()).await {
+            Ok(bytes) if bytes == object.bytes => return Ok(None),
+            Ok(_) => "the object has another length",
             Err(StoreError::Missing) => "the object is gone",
             Err(error) => return Err(Error::StorageUnavailable(Arc::new(error))),
         };
         // It may have been deleted since it was listed.
         let is_there = self.catalog.by_uid(capture.uid).await?.is_some();
         Ok(is_there.then_some(problem))
+    }
+}
+
+impl Audit {
+    fn count(&mut self, capture: &Capture, problem: &dyn std::fmt::Display) {
+        self.inconsistent += 1;
+        if self.inconsistent <= LOGGED_MAX {
+            tracing::error!(capture.id = %capture.id, %problem, "inconsistent");
+        }
     }
 }
 

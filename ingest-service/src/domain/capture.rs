@@ -7,12 +7,14 @@
 mod admit;
 mod declare;
 mod seal;
+mod share;
 
 use std::collections::BTreeMap;
 
 pub use admit::{ChunkRecord, SlotOutcome, StoredSlot};
 pub use declare::SizeFacts;
 pub use seal::{DigestOnTheWay, SealStep};
+pub use share::{ManifestObject, StoredManifest};
 
 use super::{
     id::{CaptureId, ChunkIndex, Sha256, Uid},
@@ -24,6 +26,11 @@ use super::{
 pub struct Capture {
     pub id: CaptureId,
     pub uid: Uid,
+    /// The capture that wrote the objects its chunks lie in: itself, or the one
+    /// whose contents it shares.
+    pub content: Uid,
+    /// Where its chunks are, once they are folded; until then they have rows.
+    pub manifest: Option<StoredManifest>,
     pub state: State,
     pub declared: Declared,
     pub file_name: String,
@@ -119,6 +126,8 @@ impl Capture {
         Self {
             id: spec.id.unwrap_or_else(CaptureId::generate),
             uid,
+            content: uid,
+            manifest: None,
             state: State::Receiving,
             declared: spec.declared,
             file_name: spec.file_name,

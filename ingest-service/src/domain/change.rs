@@ -39,6 +39,10 @@ impl Ingest {
         }
         let (ingest, wanted) = (Arc::clone(self), spec.clone());
         let created = self.undivided(async move {
+            if let Some(sha256) = wanted.declared.sha256 {
+                // One that has just been sealed can be shared as well.
+                ingest.fold_those_of(sha256).await?;
+            }
             let (at, open_max) = (ingest.times(), ingest.settings.open_captures_max);
             let capture = ingest.catalog.create(&wanted, at, open_max).await?;
             ingest.live.changed(capture.uid);

@@ -4,13 +4,14 @@ use std::{collections::VecDeque, sync::Arc};
 
 use super::{
     capture::Capture,
+    contents::Contents,
     crc::combine,
     error::Error,
     id::{ChunkIndex, SegmentId},
 };
-use crate::catalog::{Catalog, StoredChunk};
+use crate::catalog::StoredChunk;
 
-/// Chunk rows read at a time: some 100 KiB of memory, a few hundred reads for
+/// Chunks looked up at a time: some 100 KiB of memory, a few hundred reads for
 /// the largest capture.
 const PAGE_CHUNKS: u32 = 2_000;
 
@@ -57,25 +58,41 @@ impl Extent {
 /// Reads the extents of a sealed (or sealing) capture, page by page.
 #[derive(Debug)]
 pub struct Extents {
-    catalog: Arc<dyn Catalog>,
+    contents: Arc<Contents>,
     capture: Arc<Capture>,
     bytes_max: u64,
     next: ChunkIndex,
     page: VecDeque<StoredChunk>,
-    bytes: u64,
 }
 
 impl Extents {
     /// Extents of at most `bytes_max` bytes, or of one chunk.
     #[must_use]
-    pub fn new(catalog: Arc<dyn Catalog>, capture: Arc<Capture>, bytes_max: u64) -> Self {
+    pub fn new(contents: Arc<Contents>, capture: Arc<Capture>, bytes_max: u64) -> Self {
         Self {
-            catalog,
+            contents,
             capture,
             bytes_max,
             next: ChunkIndex(0),
             page: VecDeque::new(),
-            bytes: 0,
+        }
+    }
+
+    /// Passes by what lies before this byte of the capture, where that is known
+    /// without a look at each chunk, and says which byte the next extent begins
+    /// with.
+    ///
+    /// # Errors
+    /// As of [`Extents::next`].
+    pub async fn skip_to(&mut self, byte: u64) -> Result<u64, Error> {
+        let manifest = self.contents.manifest(&self.capture).await?;
+        match manifest.and_then(|manifest| manifest.chunk_at(byte)) {
+            Some((chunk, begin)) => {
+                self.page.clear();
+                self.next = chunk;
+                Ok(begin)
+            }
+            None => Ok(0),
         }
     }
 
@@ -83,10 +100,10 @@ impl Extents {
     ///
     /// # Errors
     /// [`Error::Deleted`] when the capture went away meanwhile: its end is never
-    /// told too early.
+    /// told too early. Also as [`Contents::manifest`] says.
     pub async fn next(&mut self) -> Result<Option<Extent>, Error> {
         let Some(chunk) = self.peek().await? else {
-            return self.at_the_end().await;
+            return Ok(None);
         };
         self.page.pop_front();
         let mut extent = Extent::of(&chunk);
@@ -96,34 +113,19 @@ impl Extents {
             }
             self.page.pop_front();
         }
-        self.bytes += extent.bytes;
         Ok(Some(extent))
     }
 
     async fn peek(&mut self) -> Result<Option<StoredChunk>, Error> {
         if self.page.is_empty() && self.next.0 < self.capture.progress.chunks {
-            let read = self
-                .catalog
-                .chunks(self.capture.uid, self.next, PAGE_CHUNKS);
-            self.page = read.await?.into();
+            let read = self.contents.chunks(&self.capture, self.next, PAGE_CHUNKS);
+            let (capture, chunks) = read.await?;
+            self.capture = capture;
+            self.page = chunks.into();
             if let Some(last) = self.page.back() {
                 self.next = ChunkIndex(last.index.0 + 1);
             }
         }
         Ok(self.page.front().copied())
     }
-
-    async fn at_the_end(&self) -> Result<Option<Extent>, Error> {
-        if self.bytes == self.capture.progress.bytes {
-            return Ok(None);
-        }
-        match self.catalog.by_uid(self.capture.uid).await? {
-            None => Err(Error::Deleted(self.capture.id.clone())),
-            Some(_) => Err(Error::Internal(Arc::new(ChunksGone))),
-        }
-    }
 }
-
-#[derive(Debug, thiserror::Error)]
-#[error("chunks of a complete capture are gone from the catalog")]
-struct ChunksGone;

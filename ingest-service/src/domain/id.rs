@@ -68,6 +68,9 @@ impl fmt::Display for CaptureId {
 pub struct Uid(Uuid);
 
 impl Uid {
+    /// No capture's.
+    pub const NOBODY: Self = Self(Uuid::nil());
+
     #[must_use]
     pub fn generate() -> Self {
         Self(Uuid::now_v7())
@@ -90,43 +93,76 @@ impl fmt::Display for Uid {
     }
 }
 
-/// One segment: an immutable object of the store that holds chunks.
+/// One segment: an immutable object of the store that holds chunks, or the
+/// manifest of a folded capture. Ordered by its own id, which is what catalogs
+/// order and lock by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SegmentId(Uuid);
+pub struct SegmentId {
+    id: Uuid,
+    owner: Uid,
+}
 
 impl SegmentId {
     /// Where segments are below the store's root.
     pub const PREFIX: &str = "seg";
 
+    /// A new one for what this capture writes. Its key names the capture, so
+    /// that a sweeper can tell whose it is when no row names it any more.
     #[must_use]
-    pub fn generate() -> Self {
-        Self(Uuid::now_v7())
+    pub fn generate(owner: Uid) -> Self {
+        let id = Uuid::new_v4();
+        Self { id, owner }
     }
 
     #[must_use]
-    pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(Uuid::from_bytes(bytes))
+    pub fn from_bytes(owner: Uid, id: [u8; 16]) -> Self {
+        let id = Uuid::from_bytes(id);
+        Self { id, owner }
     }
 
+    /// Without its owner: no two segments share them.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 16] {
-        self.0.as_bytes()
+        self.id.as_bytes()
+    }
+
+    /// The capture that wrote it; nobody's for an object of before keys had
+    /// owners, as far as its key tells.
+    #[must_use]
+    pub fn owner(&self) -> Uid {
+        self.owner
+    }
+
+    /// Whether its key is of before keys had owners: those ids are of version 7.
+    #[must_use]
+    pub fn has_key_without_owner(&self) -> bool {
+        self.id.get_version_num() == 7
     }
 
     /// The key of the segment's object.
     #[must_use]
     pub fn object_key(&self) -> ObjectKey {
-        let text = format!("{}/{}", Self::PREFIX, self.0);
-        ObjectKey::try_from(text).expect("a prefix and a UUID are a key")
+        let Self { id, owner } = self;
+        let text = match self.has_key_without_owner() {
+            true => format!("{}/{id}", Self::PREFIX),
+            false => format!("{}/{owner}.{id}", Self::PREFIX),
+        };
+        ObjectKey::try_from(text).expect("a prefix and UUIDs are a key")
     }
 
     /// The segment whose object this is; `None` for objects that are no segments.
     #[must_use]
     pub fn of_object(key: &ObjectKey) -> Option<Self> {
         let name = key.as_ref().strip_prefix(Self::PREFIX)?.strip_prefix('/')?;
-        let id = Self(Uuid::try_parse(name).ok()?);
+        let (owner, id) = match name.split_once('.') {
+            Some((owner, id)) => (Uuid::try_parse(owner).ok()?, id),
+            None => (Uuid::nil(), name),
+        };
+        let id = Uuid::try_parse(id).ok()?;
+        let owner = Uid(owner);
+        let segment = Self { id, owner };
         // Other spellings of a UUID would name an object that is not ours.
-        (id.object_key() == *key).then_some(id)
+        (segment.object_key() == *key).then_some(segment)
     }
 }
 
@@ -196,13 +232,24 @@ mod tests {
 
     #[test]
     fn only_the_own_spelling_of_a_key_is_a_segment() {
-        let id = SegmentId::generate();
         let of = |text: &str| SegmentId::of_object(&text.parse().unwrap());
+        let owner = Uid::generate();
+        let id = SegmentId::generate(owner);
         assert_eq!(SegmentId::of_object(&id.object_key()), Some(id));
         assert_eq!(of(&id.object_key().as_ref().to_uppercase()), None);
-        assert_eq!(of(&format!("seg/{}", id.0.simple())), None);
+        assert_eq!(of(&format!("seg/{}", id.id)), None);
+        assert_eq!(of(&format!("seg/{owner}.{}", id.id.simple())), None);
         assert_eq!(of("manifest/x"), None);
         assert_eq!(of("seg/x"), None);
+    }
+
+    #[test]
+    fn an_object_of_before_keys_had_owners_is_found_under_its_old_key() {
+        let old = SegmentId::from_bytes(Uid::generate(), *Uuid::now_v7().as_bytes());
+        let key = old.object_key();
+        assert_eq!(key.as_ref(), format!("seg/{}", old.id));
+        let found = SegmentId::of_object(&key).unwrap();
+        assert_eq!((found.id, found.owner), (old.id, Uid::NOBODY));
     }
 
     #[test]

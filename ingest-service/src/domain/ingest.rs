@@ -9,6 +9,7 @@ use super::{
     capture::{Capture, State},
     chunk::{ChunkLimits, IncomingChunk},
     committer::{CommitSettings, Committer},
+    contents::Contents,
     digest::RunningDigest,
     error::Error,
     id::CaptureId,
@@ -47,6 +48,7 @@ pub struct Settings {
 pub struct Ingest {
     pub catalog: Arc<dyn Catalog>,
     pub store: Arc<dyn SegmentStore>,
+    pub contents: Arc<Contents>,
     pub settings: Settings,
     pub tasks: TaskTracker,
     pub shutdown: CancellationToken,
@@ -83,8 +85,11 @@ impl Ingest {
         };
         let committer = Committer::start(Arc::clone(&catalog), commits);
         let live: Arc<Live> = Arc::default();
+        let contents = Contents::new(Arc::clone(&catalog), Arc::clone(&store));
+        let contents = Arc::new(contents);
         let writer = Writer {
             catalog: Arc::clone(&catalog),
+            contents: Arc::clone(&contents),
             live: Arc::clone(&live),
             store: Arc::clone(&store),
             committer,
@@ -93,6 +98,7 @@ impl Ingest {
         Arc::new(Self {
             catalog,
             store,
+            contents,
             settings,
             tasks,
             shutdown,

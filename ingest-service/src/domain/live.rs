@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::id::Uid;
@@ -16,6 +16,7 @@ use super::id::Uid;
 #[derive(Debug, Default)]
 pub struct Live {
     used: Mutex<HashMap<Uid, Use>>,
+    any_change: Notify,
 }
 
 #[derive(Debug)]
@@ -63,9 +64,16 @@ impl Live {
 
     /// Tells those that watch this capture that it may have changed.
     pub fn changed(&self, uid: Uid) {
+        self.any_change.notify_one();
         if let Some(used) = self.lock().get(&uid) {
             used.changes.send_replace(());
         }
+    }
+
+    /// Returns when this process has changed some capture since it returned the
+    /// last time. For one task.
+    pub async fn any_change(&self) {
+        self.any_change.notified().await;
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Uid, Use>> {

@@ -12,7 +12,7 @@ pub struct Metrics {
     pub scrub_bytes: Counter<u64>,
     /// Damaged chunks that it found, each time that it did.
     pub scrub_corrupt_chunks: Counter<u64>,
-    /// Segments of the catalog whose object is gone or too short, as the check
+    /// Segments of the catalog whose object is gone or of another length, as the check
     /// at the start found them.
     pub inconsistent_segments: Gauge<u64>,
 }
@@ -33,7 +33,9 @@ impl Default for Metrics {
                 .build(),
             inconsistent_segments: meter
                 .u64_gauge("weir_catalog_inconsistent_segments")
-                .with_description("Segments whose object was gone or too short at the start")
+                .with_description(
+                    "Segments whose object was gone or of another length at the start",
+                )
                 .with_unit("{segment}")
                 .build(),
         }

@@ -36,7 +36,7 @@ impl Ingest {
     /// # Errors
     /// [`Error::Corrupt`] names the chunks; [`Error::Deleted`] or
     /// [`Error::ObjectMissing`] when the object is gone.
-    pub async fn fetch(&self, capture: &Capture, extent: &Extent) -> Result<Bytes, Error> {
+    pub async fn fetch(&self, capture: &Arc<Capture>, extent: &Extent) -> Result<Bytes, Error> {
         let bytes = self.stored(capture, extent).await?;
         if crc32c::crc32c(&bytes) == extent.crc32c {
             return Ok(bytes);
@@ -61,22 +61,13 @@ impl Ingest {
                 Err(Error::StorageUnavailable(Arc::new(error)))
             }
             Err(StoreError::Missing | StoreError::OutsideObject | StoreError::Exists) => {
-                Err(self.why_missing(capture).await)
+                Err(self.contents.why_missing(capture).await)
             }
         }
     }
 
-    /// An object of a capture is not there: was it deleted meanwhile?
-    pub async fn why_missing(&self, capture: &Capture) -> Error {
-        match self.catalog.by_uid(capture.uid).await {
-            Ok(None) => Error::Deleted(capture.id.clone()),
-            Ok(Some(_)) => Error::ObjectMissing(capture.id.clone()),
-            Err(error) => error.into(),
-        }
-    }
-
     /// An extent that failed its CRC elsewhere, read again to name its chunks.
-    pub async fn why_corrupt(&self, capture: &Capture, extent: &Extent) -> Error {
+    pub async fn why_corrupt(&self, capture: &Arc<Capture>, extent: &Extent) -> Error {
         match self.fetch(capture, extent).await {
             Err(error) => error,
             // Good here: it was damaged on the way, or there.
@@ -92,15 +83,16 @@ impl Ingest {
     /// Those chunks of an extent whose bytes fail their checksum.
     pub(super) async fn corrupt_chunks(
         &self,
-        capture: &Capture,
+        capture: &Arc<Capture>,
         extent: &Extent,
         bytes: &[u8],
     ) -> Result<Vec<ChunkIndex>, Error> {
         let chunks = self
-            .catalog
-            .chunks(capture.uid, extent.first, EXTENT_CHUNKS_MAX);
+            .contents
+            .chunks(capture, extent.first, EXTENT_CHUNKS_MAX);
+        let (_, chunks) = chunks.await?;
         let mut corrupt = Vec::new();
-        for chunk in chunks.await?.iter().take_while(|c| c.index <= extent.last) {
+        for chunk in chunks.iter().take_while(|c| c.index <= extent.last) {
             let begin = u64::from(chunk.offset).saturating_sub(extent.offset);
             let span = begin..begin + u64::from(chunk.bytes);
             if slice(bytes, span).map(crc32c::crc32c) != Some(chunk.crc32c) {
@@ -122,9 +114,9 @@ impl Ingest {
         sink: mpsc::Sender<Bytes>,
         ended: CancellationToken,
     ) -> Result<(), Error> {
-        let catalog = Arc::clone(&self.catalog);
-        let mut extents = Extents::new(catalog, Arc::clone(&capture), READ_EXTENT_BYTES_MAX);
-        let mut begin = 0;
+        let contents = Arc::clone(&self.contents);
+        let mut extents = Extents::new(contents, Arc::clone(&capture), READ_EXTENT_BYTES_MAX);
+        let mut begin = extents.skip_to(span.start).await?;
         while begin < span.end {
             let Some(extent) = extents.next().await? else {
                 return Ok(());
@@ -200,8 +192,8 @@ impl Ingest {
     /// Why a reader elsewhere could not use the run of extents that begins at
     /// this offset of the capture; `None` when it did not say which.
     pub async fn why_bad(&self, capture: &Arc<Capture>, offset: Option<u64>) -> Error {
-        let catalog = Arc::clone(&self.catalog);
-        let mut extents = Extents::new(catalog, Arc::clone(capture), SEGMENT_BYTES_MAX);
+        let contents = Arc::clone(&self.contents);
+        let mut extents = Extents::new(contents, Arc::clone(capture), SEGMENT_BYTES_MAX);
         let mut begin = 0;
         loop {
             match extents.next().await {

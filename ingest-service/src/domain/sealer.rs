@@ -111,8 +111,8 @@ impl Ingest {
     }
 
     async fn read_digest(&self, capture: &Arc<Capture>) -> Result<Sha256, Error> {
-        let catalog = Arc::clone(&self.catalog);
-        let mut extents = Extents::new(catalog, Arc::clone(capture), SEGMENT_BYTES_MAX);
+        let contents = Arc::clone(&self.contents);
+        let mut extents = Extents::new(contents, Arc::clone(capture), SEGMENT_BYTES_MAX);
         let mut hasher = Hasher::new();
         while let Some(extent) = extents.next().await? {
             if self.shutdown.is_cancelled() {

@@ -23,6 +23,8 @@ pub struct Verification {
     used: InUse,
     ended: CancellationToken,
     extents: Extents,
+    /// The first chunk that is not looked at.
+    next: ChunkIndex,
     bytes: u64,
     damage: Damage,
 }
@@ -56,13 +58,14 @@ impl Ingest {
         ranges_max: usize,
         ended: CancellationToken,
     ) -> Verification {
-        let catalog = Arc::clone(&self.catalog);
+        let contents = Arc::clone(&self.contents);
         Verification {
             ingest: Arc::clone(self),
-            extents: Extents::new(catalog, Arc::clone(&capture), SEGMENT_BYTES_MAX),
+            extents: Extents::new(contents, Arc::clone(&capture), SEGMENT_BYTES_MAX),
             capture,
             used,
             ended,
+            next: ChunkIndex(0),
             bytes: 0,
             damage: Damage {
                 chunks: 0,
@@ -106,8 +109,15 @@ impl Verification {
     }
 
     async fn verify_next(&mut self) -> Result<Option<u64>, Error> {
-        let Some(extent) = self.extents.next().await? else {
+        if self.next.0 >= self.capture.progress.chunks {
             return Ok(None);
+        }
+        let extent = match self.next_extent().await {
+            Ok(Some(extent)) => extent,
+            Ok(None) => return Ok(None),
+            // Its manifest is: so nothing of it can be read.
+            Err(Error::Corrupt { .. } | Error::ObjectMissing(_)) => return Ok(self.lose_rest()),
+            Err(error) => return Err(error),
         };
         match self.ingest.stored(&self.capture, &extent).await {
             Ok(bytes) if crc32c::crc32c(&bytes) == extent.crc32c => {}
@@ -117,11 +127,29 @@ impl Verification {
                     self.damage.add(index);
                 }
             }
-            Err(Error::ObjectMissing(_)) => self.damage.add_all(&extent),
+            Err(Error::ObjectMissing(_)) => self.damage.add_all(extent.first, extent.last),
             Err(error) => return Err(error),
         }
+        self.next = ChunkIndex(extent.last.0 + 1);
         self.bytes += extent.bytes;
         Ok(Some(extent.bytes))
+    }
+
+    async fn next_extent(&mut self) -> Result<Option<Extent>, Error> {
+        if self.next.0 == 0 {
+            let contents = &self.ingest.contents;
+            contents.verify_manifest(&self.capture).await?;
+        }
+        self.extents.next().await
+    }
+
+    fn lose_rest(&mut self) -> Option<u64> {
+        let left = self.capture.progress.bytes - self.bytes;
+        let count = self.capture.progress.chunks;
+        self.damage.add_all(self.next, ChunkIndex(count - 1));
+        self.next = ChunkIndex(count);
+        self.bytes += left;
+        Some(left)
     }
 }
 
@@ -131,8 +159,8 @@ impl Damage {
         self.ranges.push(index);
     }
 
-    fn add_all(&mut self, extent: &Extent) {
-        for index in extent.first.0..=extent.last.0 {
+    fn add_all(&mut self, first: ChunkIndex, last: ChunkIndex) {
+        for index in first.0..=last.0 {
             self.add(ChunkIndex(index));
         }
     }

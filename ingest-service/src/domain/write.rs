@@ -2,6 +2,8 @@
 //! object, then commit. Each runs in a task of its own, so that a dropped
 //! handler never leaves half of one.
 
+mod stored;
+
 use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
@@ -12,6 +14,7 @@ use super::{
     capture::{Capture, ChunkRecord, SlotOutcome},
     chunk::Chunk,
     committer::Committer,
+    contents::Contents,
     digest::RunningDigest,
     error::Error,
     id::{Blake3, CaptureId, ChunkIndex, SegmentId, Uid},
@@ -19,7 +22,7 @@ use super::{
     staging::Reserved,
     turn::Turn,
 };
-use crate::catalog::{Catalog, Committed, SegmentCommit};
+use crate::catalog::{Catalog, Committed, SegmentCommit, Slots};
 
 /// Times a segment is written again because a sweeper condemned its id. Once
 /// is possible after hours of pause; more is a fault.
@@ -33,6 +36,7 @@ const HASH_INLINE_BYTES_MAX: usize = 64 << 10;
 pub struct Writer {
     pub catalog: Arc<dyn Catalog>,
     pub store: Arc<dyn SegmentStore>,
+    pub contents: Arc<Contents>,
     pub live: Arc<Live>,
     pub committer: Committer,
     pub tasks: TaskTracker,
@@ -90,7 +94,7 @@ impl Writer {
         let mut verdict = Verdict::of(capture);
         let news = self.drop_durable(uid, hashed, &mut verdict).await?;
         let durable = match &news {
-            Some(news) => Some(self.put(news).await?),
+            Some(news) => Some(self.put(uid, news).await?),
             None => None,
         };
         // Writes overlap; commits go in order, so that a call's chunks become
@@ -145,8 +149,15 @@ impl Writer {
         verdict: &mut Verdict,
     ) -> Result<Option<News>, Error> {
         let indexes: Vec<_> = hashed.chunks.iter().map(|c| c.index).collect();
-        let durable = self.catalog.slots(uid, &indexes).await?;
-        let durable: HashMap<_, _> = durable.into_iter().collect();
+        let durable: HashMap<_, _> = match self.catalog.slots(uid, &indexes).await? {
+            Slots::Taken(durable) => durable.into_iter().collect(),
+            Slots::Folded => {
+                let chunks = hashed.chunks.iter().zip(&hashed.hashes);
+                let chunks = chunks.map(|(chunk, blake3)| (chunk.index, chunk.bytes, *blake3));
+                self.compare_with_stored(uid, chunks, verdict).await?;
+                return Ok(None);
+            }
+        };
         let mut news = News::default();
         for (chunk, blake3) in hashed.chunks.into_iter().zip(hashed.hashes) {
             if let Some(slot) = durable.get(&chunk.index) {
@@ -166,8 +177,8 @@ impl Writer {
         Ok((!news.records.is_empty()).then_some(news))
     }
 
-    async fn put(&self, news: &News) -> Result<SegmentId, Error> {
-        let id = SegmentId::generate();
+    async fn put(&self, owner: Uid, news: &News) -> Result<SegmentId, Error> {
+        let id = SegmentId::generate(owner);
         let put = self.store.put(&id.object_key(), news.bodies.clone()).await;
         put.map_err(Error::of_write)?;
         Ok(id)
@@ -190,8 +201,16 @@ impl Writer {
                     verdict.tally.capture = Some(capture);
                     return Ok(());
                 }
+                // What was written for it is nobody's: the sweeper finds it.
+                Committed::Folded => {
+                    let chunks = commit.chunks.iter();
+                    let chunks = chunks.map(|chunk| (chunk.index, chunk.bytes, chunk.blake3));
+                    return self
+                        .compare_with_stored(commit.capture, chunks, verdict)
+                        .await;
+                }
                 Committed::Condemned => {
-                    commit.segment = SegmentId::generate();
+                    commit.segment = SegmentId::generate(commit.capture);
                     let key = commit.segment.object_key();
                     let put = self.store.put(&key, bodies.to_vec()).await;
                     put.map_err(Error::of_write)?;

@@ -3,11 +3,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ingest_service::{
     catalog::{
-        Catalog, CatalogError, CommitRules, Committed, ListQuery, SegmentCommit, StoredChunk, Times,
+        Catalog, CatalogError, CommitRules, Committed, Content, Fold, Folding, ListQuery,
+        SegmentCommit, Slots, StoredChunk, StoredSegment, Times,
     },
     domain::{
-        capture::{Capture, DigestOnTheWay, SealParams, SealStep, Spec, StoredSlot},
-        id::{CaptureId, ChunkIndex, SegmentId, Uid},
+        capture::{Capture, DigestOnTheWay, SealParams, SealStep, Spec},
+        id::{CaptureId, ChunkIndex, SegmentId, Sha256, Uid},
         range::Missing,
         time::Timestamp,
     },
@@ -67,11 +68,7 @@ impl Catalog for FaultyCatalog {
         self.fated(self.catalog.list(query)).await
     }
 
-    async fn slots(
-        &self,
-        uid: Uid,
-        indexes: &[ChunkIndex],
-    ) -> Result<Vec<(ChunkIndex, StoredSlot)>, CatalogError> {
+    async fn slots(&self, uid: Uid, indexes: &[ChunkIndex]) -> Result<Slots, CatalogError> {
         self.fated(self.catalog.slots(uid, indexes)).await
     }
 
@@ -128,6 +125,41 @@ impl Catalog for FaultyCatalog {
         limit: u32,
     ) -> Result<Vec<StoredChunk>, CatalogError> {
         self.fated(self.catalog.chunks(uid, from, limit)).await
+    }
+
+    async fn segments(
+        &self,
+        uid: Uid,
+        after: Option<SegmentId>,
+        limit: u32,
+    ) -> Result<Vec<StoredSegment>, CatalogError> {
+        self.fated(self.catalog.segments(uid, after, limit)).await
+    }
+
+    async fn unfolded(
+        &self,
+        sha256: Option<Sha256>,
+        after: Option<Uid>,
+        limit: u32,
+    ) -> Result<Vec<Capture>, CatalogError> {
+        self.fated(self.catalog.unfolded(sha256, after, limit))
+            .await
+    }
+
+    async fn fold(&self, folds: &[Fold]) -> Result<Vec<Folding>, CatalogError> {
+        self.fated(self.catalog.fold(folds)).await
+    }
+
+    async fn keep_rows(&self, uid: Uid) -> Result<(), CatalogError> {
+        self.fated(self.catalog.keep_rows(uid)).await
+    }
+
+    async fn drop_folded_rows(&self, limit: u32) -> Result<bool, CatalogError> {
+        self.fated(self.catalog.drop_folded_rows(limit)).await
+    }
+
+    async fn contents(&self, owners: &[Uid]) -> Result<Vec<(Uid, Content)>, CatalogError> {
+        self.fated(self.catalog.contents(owners)).await
     }
 
     async fn delete(&self, id: &CaptureId, now: Timestamp) -> Result<Option<Uid>, CatalogError> {

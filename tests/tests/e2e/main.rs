@@ -21,6 +21,7 @@ mod refusals;
 mod restart;
 mod sealing;
 mod server;
+mod sharing;
 mod shutdown;
 mod slots;
 mod sources;

@@ -1,6 +1,7 @@
 //! Write-once slots, and what is missing.
 
 use super::*;
+use crate::catalog::Slots;
 
 pub(super) async fn suite(catalog: &dyn Catalog) {
     first_write_wins(catalog).await;
@@ -33,7 +34,9 @@ async fn first_write_wins(catalog: &dyn Catalog) {
     assert_eq!(holders, [first.segment, first.segment, second.segment]);
 
     let indexes = [1, 2, 7].map(ChunkIndex);
-    let mut slots = catalog.slots(capture.uid, &indexes).await.unwrap();
+    let Slots::Taken(mut slots) = catalog.slots(capture.uid, &indexes).await.unwrap() else {
+        panic!("no capture is folded by itself");
+    };
     slots.sort_by_key(|(index, _)| *index);
     let held: Vec<_> = slots.iter().map(|(i, s)| (i.0, s.bytes)).collect();
     assert_eq!(held, [(1, 3), (2, 5)]);

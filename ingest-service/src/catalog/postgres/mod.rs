@@ -40,6 +40,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     // would tell of a copy that is not there.
     before_commit: Some("SET LOCAL statement_timeout = 0"),
     for_update: " FOR UPDATE OF c",
+    for_share: " FOR SHARE OF c",
     for_update_of_free: " FOR UPDATE OF c SKIP LOCKED",
     json_object: "json_object_agg(name, value)",
     numbers_of_second: "(SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($2 AS json)))",

@@ -2,6 +2,7 @@
 //! be made. Each test makes its own.
 
 mod faults;
+mod folds;
 mod races;
 
 use sqlx::{Connection as _, Executor as _, PgConnection, migrate::MigrateDatabase as _};

@@ -2,7 +2,7 @@
 
 use super::{
     super::{CatalogError, Times},
-    row, seal,
+    contents, fold, row, seal,
     session::{Session, sql},
 };
 use crate::domain::{
@@ -46,6 +46,14 @@ async fn begin_or_lock(
         {
             return Ok(there);
         }
+        if let Some(shared) = fold::find_shared(db, spec).await? {
+            let capture = Capture::begin_shared(Uid::generate(), spec.clone(), &shared, at);
+            if row::insert(db, &capture).await? {
+                fold::share(db, capture.uid, shared.uid).await?;
+                return Ok(capture);
+            }
+            continue;
+        }
         if open(db, open_max).await? >= open_max {
             return Err(Refusal::TooManyOpen { open_max }.into());
         }
@@ -74,6 +82,9 @@ async fn size_facts(
     uid: Uid,
     chunk_bytes: u32,
 ) -> Result<SizeFacts, CatalogError> {
+    if let Some((chunks, shape)) = fold::shape(db, uid).await? {
+        return Ok(shape.size_facts(chunks, chunk_bytes));
+    }
     let facts = sql(
         "SELECT coalesce(max(bytes), 0) AS largest, count(*) FILTER (WHERE bytes <> $2) AS others, \
          max(idx) FILTER (WHERE bytes <> $2) AS other FROM chunks WHERE uid = $1",
@@ -94,12 +105,13 @@ pub(super) async fn delete<S: Session>(
     id: &CaptureId,
     now: Timestamp,
 ) -> Result<Option<Uid>, CatalogError> {
-    let found = sql("SELECT c.uid FROM captures c WHERE c.id = $1").and(S::DIALECT.for_update);
+    let found =
+        sql("SELECT c.uid, c.content FROM captures c WHERE c.id = $1").and(S::DIALECT.for_update);
     let Some(found) = found.bind(id.as_str()).optional(db).await? else {
         return Ok(None);
     };
     let uid = row::uid(&found, "uid")?;
-    remove(db, uid, now).await?;
+    remove(db, uid, row::uid(&found, "content")?, now).await?;
     Ok(Some(uid))
 }
 
@@ -110,14 +122,14 @@ pub(super) async fn expire<S: Session>(
 ) -> Result<Option<Uid>, CatalogError> {
     for expired in [
         // The second term lets SQLite use the index of the unsealed ones.
-        "SELECT c.uid FROM captures c WHERE c.state = 1 AND c.state <> 2 AND c.expires_us < $1 \
-         LIMIT 1",
-        "SELECT c.uid FROM captures c WHERE c.state = 2 AND c.retained_until_us < $1 LIMIT 1",
+        "SELECT c.uid, c.content FROM captures c WHERE c.state = 1 AND c.state <> 2 \
+         AND c.expires_us < $1 LIMIT 1",
+        "SELECT c.uid, c.content FROM captures c WHERE c.state = 2 AND c.retained_until_us < $1 LIMIT 1",
     ] {
         let found = sql(expired).and(S::DIALECT.for_update_of_free);
         if let Some(found) = found.bind(now.0).optional(db).await? {
             let uid = row::uid(&found, "uid")?;
-            remove(db, uid, now).await?;
+            remove(db, uid, row::uid(&found, "content")?, now).await?;
             return Ok(Some(uid));
         }
     }
@@ -125,7 +137,12 @@ pub(super) async fn expire<S: Session>(
 }
 
 /// Chunk rows and labels go with the row they refer to.
-async fn remove(db: &mut impl Session, uid: Uid, now: Timestamp) -> Result<(), CatalogError> {
+async fn remove(
+    db: &mut impl Session,
+    uid: Uid,
+    content: Uid,
+    now: Timestamp,
+) -> Result<(), CatalogError> {
     sql("UPDATE segments SET state = 2, at_us = $1 WHERE uid = $2 AND state = 1")
         .bind(now.0)
         .bind(uid.as_bytes())
@@ -133,7 +150,7 @@ async fn remove(db: &mut impl Session, uid: Uid, now: Timestamp) -> Result<(), C
         .await?;
     sql("DELETE FROM captures WHERE uid = $1")
         .bind(uid.as_bytes())
-        .execute(db)
+        .execute(&mut *db)
         .await?;
-    Ok(())
+    contents::gone_if_unused(db, content, now).await
 }

@@ -36,6 +36,7 @@ pub(super) async fn apply(
     for segment in segments {
         committed.push(match captures.get_mut(&segment.capture) {
             None => Committed::CaptureGone,
+            Some(capture) if capture.manifest.is_some() => Committed::Folded,
             Some(_) if !entered.contains(&segment.segment) => Committed::Condemned,
             Some(capture) => {
                 let outcomes = take_slots(db, capture, segment, rules).await?;
@@ -62,7 +63,7 @@ async fn enter(
 ) -> Result<HashSet<SegmentId>, CatalogError> {
     let held = segments.iter();
     let mut held: Vec<_> = held
-        .filter(|segment| captures.contains_key(&segment.capture))
+        .filter(|segment| captures.get(&segment.capture).is_some_and(has_rows))
         .collect();
     if held.is_empty() {
         return Ok(HashSet::new());
@@ -82,10 +83,17 @@ async fn enter(
         .push(" ON CONFLICT (id) DO NOTHING RETURNING id")
         .all(db)
         .await?;
-    entered
+    let entered: Result<HashSet<[u8; 16]>, _> = entered
         .iter()
-        .map(|found| Ok(SegmentId::from_bytes(row::bytes(found, "id")?)))
-        .collect()
+        .map(|found| row::bytes(found, "id"))
+        .collect();
+    let entered = entered?;
+    let ids = segments.iter().map(|segment| segment.segment);
+    Ok(ids.filter(|id| entered.contains(id.as_bytes())).collect())
+}
+
+fn has_rows(capture: &Capture) -> bool {
+    capture.manifest.is_none()
 }
 
 async fn take_slots(

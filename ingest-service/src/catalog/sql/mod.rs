@@ -5,7 +5,9 @@
 
 mod captures;
 mod commit;
+mod contents;
 mod error;
+mod fold;
 mod read;
 mod row;
 mod seal;
@@ -22,11 +24,12 @@ pub(super) use error::is_conflict;
 pub(super) use session::{Dialect, Session};
 
 use super::{
-    Catalog, CatalogError, CommitRules, Committed, ListQuery, SegmentCommit, StoredChunk, Times,
+    Catalog, CatalogError, CommitRules, Committed, Content, Fold, Folding, ListQuery,
+    SegmentCommit, Slots, StoredChunk, StoredSegment, Times,
 };
 use crate::domain::{
-    capture::{Capture, DigestOnTheWay, SealParams, SealStep, Spec, StoredSlot},
-    id::{CaptureId, ChunkIndex, SegmentId, Uid},
+    capture::{Capture, DigestOnTheWay, SealParams, SealStep, Spec},
+    id::{CaptureId, ChunkIndex, SegmentId, Sha256, Uid},
     range::Missing,
     time::Timestamp,
 };
@@ -61,12 +64,8 @@ where
         read!(self, db => read::list(db, query))
     }
 
-    async fn slots(
-        &self,
-        uid: Uid,
-        indexes: &[ChunkIndex],
-    ) -> Result<Vec<(ChunkIndex, StoredSlot)>, CatalogError> {
-        read!(self, db => read::slots(db, uid, indexes))
+    async fn slots(&self, uid: Uid, indexes: &[ChunkIndex]) -> Result<Slots, CatalogError> {
+        read!(self, db => read::slots_or_folded(db, uid, indexes))
     }
 
     async fn commit(
@@ -134,6 +133,40 @@ where
         limit: u32,
     ) -> Result<Vec<StoredChunk>, CatalogError> {
         read!(self, db => read::chunks(db, uid, from, limit))
+    }
+
+    async fn segments(
+        &self,
+        uid: Uid,
+        after: Option<SegmentId>,
+        limit: u32,
+    ) -> Result<Vec<StoredSegment>, CatalogError> {
+        read!(self, db => segments::of_capture(db, uid, after, limit))
+    }
+
+    async fn unfolded(
+        &self,
+        sha256: Option<Sha256>,
+        after: Option<Uid>,
+        limit: u32,
+    ) -> Result<Vec<Capture>, CatalogError> {
+        read!(self, db => fold::unfolded(db, sha256, after, limit))
+    }
+
+    async fn fold(&self, folds: &[Fold]) -> Result<Vec<Folding>, CatalogError> {
+        change!(self, db => fold::fold(db, folds))
+    }
+
+    async fn keep_rows(&self, uid: Uid) -> Result<(), CatalogError> {
+        change!(self, db => fold::keep_rows(db, uid))
+    }
+
+    async fn drop_folded_rows(&self, limit: u32) -> Result<bool, CatalogError> {
+        change!(self, db => fold::drop_rows(db, limit))
+    }
+
+    async fn contents(&self, owners: &[Uid]) -> Result<Vec<(Uid, Content)>, CatalogError> {
+        read!(self, db => contents::of(db, owners))
     }
 
     async fn delete(&self, id: &CaptureId, now: Timestamp) -> Result<Option<Uid>, CatalogError> {

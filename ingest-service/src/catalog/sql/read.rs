@@ -1,7 +1,7 @@
 //! Questions that change nothing.
 
 use super::{
-    super::{CatalogError, ListQuery, StoredChunk},
+    super::{CatalogError, ListQuery, Slots, StoredChunk},
     row,
     session::{Session, sql},
 };
@@ -48,6 +48,22 @@ pub(super) async fn list<S: Session>(
         .push_bind(query.limit);
     let rows = newest_first.all(db).await?;
     rows.iter().map(row::read).collect()
+}
+
+/// Rows of chunks that are still to be removed say nothing any more.
+pub(super) async fn slots_or_folded<S: Session>(
+    db: &mut S,
+    uid: Uid,
+    indexes: &[ChunkIndex],
+) -> Result<Slots, CatalogError> {
+    let taken = slots(db, uid, indexes).await?;
+    // Asked last: a fold in between is seen, and rows are not taken for none.
+    let folded = sql("SELECT 1 FROM captures WHERE uid = $1 AND folded IN (1, 2)");
+    let folded = folded.bind(uid.as_bytes()).optional(db).await?;
+    Ok(match folded {
+        Some(_) => Slots::Folded,
+        None => Slots::Taken(taken),
+    })
 }
 
 pub(super) async fn slots<S: Session>(
@@ -165,7 +181,7 @@ pub(super) async fn chunks(
                 index: ChunkIndex(row::required(found, "idx")?),
                 bytes: row::required(found, "bytes")?,
                 crc32c: row::required(found, "crc32c")?,
-                segment: SegmentId::from_bytes(row::bytes(found, "segment")?),
+                segment: SegmentId::from_bytes(uid, row::bytes(found, "segment")?),
                 offset: row::required(found, "offset")?,
             })
         })

@@ -7,8 +7,8 @@ use super::{
     session::{Row, Session, Statement, sql},
 };
 use crate::domain::{
-    capture::{Capture, Declared, Progress, SealParams, State},
-    id::{CaptureId, ChunkIndex, Sha256, Uid},
+    capture::{Capture, Declared, ManifestObject, Progress, SealParams, State, StoredManifest},
+    id::{Blake3, CaptureId, ChunkIndex, SegmentId, Sha256, Uid},
     time::Timestamp,
 };
 
@@ -18,7 +18,8 @@ pub(super) fn select_captures<'a, S: Session>() -> Statement<'a> {
         "SELECT c.uid, c.id, c.state, c.chunk_count, c.size_bytes, c.sha256, c.chunk_bytes, \
          c.file_name, c.chunks_durable, c.bytes_durable, c.highest_index, c.short_index, \
          c.sealing_count, c.sealing_size, c.sealing_sha256, c.whole_crc32c, c.whole_sha256, \
-         c.created_us, c.sealed_us, c.expires_us, c.retained_until_us, \
+         c.created_us, c.sealed_us, c.expires_us, c.retained_until_us, c.content, c.folded, \
+         c.manifest, c.manifest_object, c.manifest_bytes, c.manifest_blake3, c.objects, \
          coalesce((SELECT CAST({} AS TEXT) FROM capture_labels l WHERE l.uid = c.uid), '{{}}') \
          AS labels FROM captures c ",
         S::DIALECT.json_object
@@ -99,6 +100,8 @@ pub(super) fn read(row: &impl Row) -> Result<Capture, CatalogError> {
             .parse()
             .map_err(|_| CatalogError::Inconsistent("capture id"))?,
         uid: uid(row, "uid")?,
+        content: uid(row, "content")?,
+        manifest: manifest(row)?,
         state: state(required(row, "state")?)?,
         declared: Declared {
             chunk_count: number(row, "chunk_count")?,
@@ -128,11 +131,28 @@ pub(super) fn read(row: &impl Row) -> Result<Capture, CatalogError> {
     })
 }
 
+/// Of a folded capture.
+fn manifest(row: &impl Row) -> Result<Option<StoredManifest>, CatalogError> {
+    if !matches!(required::<i64>(row, "folded")?, 1 | 2) {
+        return Ok(None);
+    }
+    if let Some(inline) = row.bytes("manifest")? {
+        return Ok(Some(StoredManifest::Inline(inline.into())));
+    }
+    let content = uid(row, "content")?;
+    Ok(Some(StoredManifest::Object(ManifestObject {
+        segment: SegmentId::from_bytes(content, bytes(row, "manifest_object")?),
+        bytes: required(row, "manifest_bytes")?,
+        blake3: Blake3(bytes(row, "manifest_blake3")?),
+    })))
+}
+
 const INSERT: &str = "INSERT INTO captures (state, chunk_count, size_bytes, sha256, chunk_bytes, \
     chunks_durable, bytes_durable, highest_index, short_index, sealing_count, sealing_size, \
     sealing_sha256, whole_crc32c, whole_sha256, sealed_us, expires_us, \
-    retained_until_us, uid, id, file_name, created_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, \
-    $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) ON CONFLICT (id) DO NOTHING";
+    retained_until_us, uid, id, file_name, created_us, content) VALUES ($1, $2, $3, $4, $5, $6, \
+    $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22) \
+    ON CONFLICT (id) DO NOTHING";
 
 const UPDATE: &str = "UPDATE captures SET state = $1, chunk_count = $2, size_bytes = $3, \
     sha256 = $4, chunk_bytes = $5, chunks_durable = $6, bytes_durable = $7, highest_index = $8, \
@@ -146,6 +166,7 @@ pub(super) async fn insert(db: &mut impl Session, c: &Capture) -> Result<bool, C
         .bind(c.id.as_str())
         .bind(&*c.file_name)
         .bind(c.created.0)
+        .bind(c.content.as_bytes())
         .execute(&mut *db)
         .await?;
     if done == 0 {

@@ -1,11 +1,14 @@
 //! The table of segments, as the sweeper uses it.
 
 use super::{
-    super::CatalogError,
-    row,
-    session::{Session, sql},
+    super::{CatalogError, StoredSegment},
+    contents, row,
+    session::{Row as _, Session, sql},
 };
-use crate::domain::{id::SegmentId, time::Timestamp};
+use crate::domain::{
+    id::{SegmentId, Uid},
+    time::Timestamp,
+};
 
 /// Nothing is locked or written for segments that a commit has entered, which
 /// are nearly all that a sweeper asks for. A swept one whose object is there
@@ -18,11 +21,25 @@ pub(super) async fn condemn_orphans<S: Session>(
     if segments.is_empty() {
         return Ok(());
     }
-    let mut segments = segments.to_vec();
+    let folded = contents::lock_folded(db, segments).await?;
+    let mut segments: Vec<_> = segments.to_vec();
+    segments.retain(|segment| !folded.contains(&segment.owner()));
+    if segments.is_empty() {
+        return Ok(());
+    }
     segments.sort_unstable();
     let ids = || segments.iter().map(SegmentId::as_bytes);
-    sql("INSERT INTO segments (id, state, at_us)")
-        .push_rows(ids().map(|id| [id.into(), 2_i64.into(), now.0.into()]))
+    let owners: Vec<Uid> = segments.iter().map(SegmentId::owner).collect();
+    let rows = segments.iter().zip(&owners).map(|(segment, owner)| {
+        [
+            segment.as_bytes().into(),
+            2_i64.into(),
+            owner.as_bytes().into(),
+            now.0.into(),
+        ]
+    });
+    sql("INSERT INTO segments (id, state, uid, at_us)")
+        .push_rows(rows)
         .push(" ON CONFLICT (id) DO NOTHING")
         .execute(db)
         .await?;
@@ -51,7 +68,7 @@ pub(super) async fn condemned(
     let after: &[u8] = after.as_ref().map_or(&[], |id| id.as_bytes());
     // The second term lets SQLite use the index of the dead ones.
     let rows = sql(
-        "SELECT id FROM segments WHERE state = 2 AND state <> 1 AND id > $1 \
+        "SELECT id, uid FROM segments WHERE state = 2 AND state <> 1 AND id > $1 \
          ORDER BY id LIMIT $2",
     )
     .bind(after)
@@ -59,7 +76,40 @@ pub(super) async fn condemned(
     .all(db)
     .await?;
     rows.iter()
-        .map(|found| Ok(SegmentId::from_bytes(row::bytes(found, "id")?)))
+        .map(|found| {
+            // Orphans of before keys had owners have none here either.
+            let owner = match found.bytes("uid")? {
+                Some(_) => row::uid(found, "uid")?,
+                None => Uid::NOBODY,
+            };
+            Ok(SegmentId::from_bytes(owner, row::bytes(found, "id")?))
+        })
+        .collect()
+}
+
+pub(super) async fn of_capture(
+    db: &mut impl Session,
+    uid: Uid,
+    after: Option<SegmentId>,
+    limit: u32,
+) -> Result<Vec<StoredSegment>, CatalogError> {
+    let after: &[u8] = after.as_ref().map_or(&[], |id| id.as_bytes());
+    let rows = sql(
+        "SELECT id, bytes FROM segments WHERE uid = $1 AND state = 1 AND id > $2 \
+         ORDER BY id LIMIT $3",
+    )
+    .bind(uid.as_bytes())
+    .bind(after)
+    .bind(limit)
+    .all(db)
+    .await?;
+    rows.iter()
+        .map(|found| {
+            Ok(StoredSegment {
+                segment: SegmentId::from_bytes(uid, row::bytes(found, "id")?),
+                bytes: row::required(found, "bytes")?,
+            })
+        })
         .collect()
 }
 
@@ -88,6 +138,10 @@ pub(super) async fn forget_swept<S: Session>(
     sql(old)
         .and(S::DIALECT.for_update_of_free)
         .and(")")
+        .bind(before.0)
+        .execute(&mut *db)
+        .await?;
+    sql("DELETE FROM gone_contents WHERE at_us < $1")
         .bind(before.0)
         .execute(db)
         .await?;

@@ -24,7 +24,9 @@ pub(crate) struct Dialect {
     pub(crate) before_commit: Option<&'static str>,
     /// Ends a question whose rows of table `c` stay locked.
     pub(crate) for_update: &'static str,
-    /// The same, without those that somebody else has locked.
+    /// Ends a question whose rows of table `c` nobody may change, in its order.
+    pub(crate) for_share: &'static str,
+    /// As `for_update`, without those that somebody else has locked.
     pub(crate) for_update_of_free: &'static str,
     /// Aggregates names and values to one JSON object.
     pub(crate) json_object: &'static str,

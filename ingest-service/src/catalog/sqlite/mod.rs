@@ -21,6 +21,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     begin_snapshot: "BEGIN",
     before_commit: None,
     for_update: "",
+    for_share: "",
     for_update_of_free: "",
     json_object: "json_group_object(name, value)",
     numbers_of_second: "(SELECT value FROM json_each($2))",

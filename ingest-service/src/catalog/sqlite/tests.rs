@@ -40,7 +40,7 @@ async fn an_entered_segment_settles_a_commit_whose_outcome_is_unknown() {
     let capture = conformance::store_two_of_three(&catalog, "settle").await;
     let chunks = catalog.chunks(capture.uid, ChunkIndex(0), 1).await.unwrap();
     assert!(knows_segment(&catalog, chunks[0].segment).await.unwrap());
-    let unknown = knows_segment(&catalog, SegmentId::generate()).await;
+    let unknown = knows_segment(&catalog, SegmentId::generate(capture.uid)).await;
     assert!(!unknown.unwrap());
 }
 

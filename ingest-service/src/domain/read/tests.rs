@@ -63,7 +63,7 @@ async fn every_range_is_read_as_it_was_sent() {
 async fn neighbours_in_one_object_are_one_extent() {
     let rig = rig().await;
     let capture = Arc::new(rig.ingest.get(&ID.parse().unwrap()).await.unwrap());
-    let mut extents = Extents::new(Arc::clone(&rig.catalog), capture, SEGMENT_BYTES_MAX);
+    let mut extents = Extents::new(Arc::clone(&rig.ingest.contents), capture, SEGMENT_BYTES_MAX);
     let mut seen = Vec::new();
     while let Some(extent) = extents.next().await.unwrap() {
         seen.push((extent.first.0, extent.last.0, extent.offset, extent.crc32c));
@@ -108,6 +108,6 @@ async fn a_missing_object_is_a_deletion_or_a_loss() {
         Err(Error::ObjectMissing(_))
     ));
     rig.ingest.delete(&ID.parse().unwrap()).await.unwrap();
-    let why = rig.ingest.why_missing(&capture).await;
+    let why = rig.ingest.contents.why_missing(&capture).await;
     assert!(matches!(why, Error::Deleted(_)));
 }

@@ -13,62 +13,6 @@ fn later(periods: u32) -> Timestamp {
 }
 
 #[tokio::test]
-async fn only_old_objects_that_nothing_refers_to_are_swept() {
-    let rig = Rig::new().await;
-    let kept = vec![open("kept", Declared::default()), chunk(0, "a")];
-    upload(&rig, kept).await.unwrap();
-    let live = rig.store.keys();
-    let orphan = SegmentId::generate().object_key();
-    let foreign: ObjectKey = "seg/notes.txt".parse().unwrap();
-    let manifest: ObjectKey = "manifest/1".parse().unwrap();
-    for key in [&orphan, &foreign, &manifest] {
-        rig.ingest.store.put(key, vec!["x".into()]).await.unwrap();
-    }
-
-    rig.ingest
-        .sweep_once(GRACE, Timestamp::now())
-        .await
-        .unwrap();
-    assert_eq!(rig.store.keys().len(), 4);
-    rig.ingest.sweep_once(GRACE, later(2)).await.unwrap();
-    let mut left = live.clone();
-    left.push(foreign.clone());
-    left.sort();
-    assert_eq!(rig.store.keys(), left);
-
-    // What a deleted capture held goes without a grace time.
-    rig.ingest.delete(&"kept".parse().unwrap()).await.unwrap();
-    rig.ingest
-        .sweep_once(GRACE, Timestamp::now())
-        .await
-        .unwrap();
-    assert_eq!(rig.store.keys(), [foreign]);
-}
-
-#[tokio::test]
-async fn one_fault_of_the_store_does_not_keep_the_rest() {
-    for prefix in ["seg", MANIFEST_PREFIX] {
-        let rig = Rig::new().await;
-        let mut keys = Vec::new();
-        for _ in 0..3 {
-            let id = SegmentId::generate().object_key();
-            let key = id.as_ref().replacen("seg", prefix, 1);
-            keys.push(ObjectKey::try_from(key).unwrap());
-        }
-        for key in &keys {
-            rig.ingest.store.put(key, vec!["x".into()]).await.unwrap();
-        }
-        keys.sort();
-        rig.store.keep(&keys[0]);
-        rig.ingest.sweep_once(GRACE, later(2)).await.unwrap();
-        assert_eq!(rig.store.keys(), keys[..1], "{prefix}");
-        rig.store.heal();
-        rig.ingest.sweep_once(GRACE, later(2)).await.unwrap();
-        assert_eq!(rig.store.keys(), [], "{prefix}");
-    }
-}
-
-#[tokio::test]
 async fn sealed_captures_are_removed_when_their_time_is_over() {
     let settings = Settings {
         keeping: Keeping {

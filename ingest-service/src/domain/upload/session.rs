@@ -11,7 +11,7 @@ use super::{
     pace::Incoming,
 };
 use crate::domain::{
-    capture::{Capture, DigestOnTheWay, SealParams, State},
+    capture::{Capture, DigestOnTheWay, SealParams, Spec, State},
     connection::Connection,
     error::Error,
     ingest::Ingest,
@@ -55,6 +55,13 @@ impl Ingest {
             }
         };
         let capture = self.create(&spec).await?;
+        if is_here_already(&spec, &capture) {
+            return Ok(Uploaded {
+                capture,
+                stored: 0,
+                duplicate: 0,
+            });
+        }
         let used = self.use_capture(&capture).await?;
         let call = Arc::new(Call {
             ingest: self,
@@ -66,6 +73,16 @@ impl Ingest {
         let mut filling = Filling::begin(Arc::clone(&call));
         let end = call.receive(&mut filling, &mut items).await;
         call.settle(filling.finish().await, end).await
+    }
+}
+
+/// Whether what is declared is stored, by the digest that this service computed:
+/// then nothing is to be sent.
+fn is_here_already(spec: &Spec, capture: &Capture) -> bool {
+    let declared = spec.declared.sha256;
+    match capture.state {
+        State::Sealed => declared.is_some() && declared == capture.sha256,
+        State::Receiving | State::Sealing => false,
     }
 }
 

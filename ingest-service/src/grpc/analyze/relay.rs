@@ -132,7 +132,7 @@ impl Relay {
     async fn explain(&self, error: Status) -> Status {
         match reason(&error).as_deref() {
             Some("STORED_OBJECT_MISSING" | "EXTENT_INVALID") => {
-                status(self.ingest.why_missing(&self.capture).await)
+                status(self.ingest.contents.why_missing(&self.capture).await)
             }
             Some("STORED_CHUNK_CORRUPT") => {
                 let offset = metadata(&error, "capture_offset").and_then(|o| o.parse().ok());

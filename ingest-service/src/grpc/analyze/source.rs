@@ -14,7 +14,7 @@ use weir_shared::{
 
 use crate::domain::{
     capture::Capture, error::Error, extent::Extents, id::Sha256, ingest::Ingest,
-    upkeep::MANIFEST_PREFIX,
+    sweep::MANIFEST_PREFIX,
 };
 
 /// A source, and the object to delete after the analysis.
@@ -59,8 +59,8 @@ pub(super) async fn name(
     capture: &Arc<Capture>,
 ) -> Result<Named, Error> {
     let _permit = namings.begin(capture.progress.chunks)?;
-    let catalog = Arc::clone(&ingest.catalog);
-    let mut found = Extents::new(catalog, Arc::clone(capture), SEGMENT_BYTES_MAX);
+    let contents = Arc::clone(&ingest.contents);
+    let mut found = Extents::new(contents, Arc::clone(capture), SEGMENT_BYTES_MAX);
     let mut extents = Vec::new();
     while let Some(extent) = found.next().await? {
         extents.push(Extent {

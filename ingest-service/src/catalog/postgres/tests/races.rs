@@ -248,6 +248,7 @@ async fn at_once(
             }
             Committed::Slots { .. } | Committed::CaptureGone => {}
             Committed::Condemned => assert!(found.contains(&segment.segment)),
+            Committed::Folded => panic!("nobody folds here"),
         }
     }
 }
