@@ -5,6 +5,7 @@ mod folding;
 mod keeping;
 mod lifecycle;
 mod lists;
+mod sharing;
 mod slots;
 
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub(crate) async fn suite(catalog: &dyn Catalog) {
     slots::suite(catalog).await;
     lifecycle::suite(catalog).await;
     folding::suite(catalog).await;
+    sharing::suite(catalog).await;
     keeping::suite(catalog).await;
     lists::suite(catalog).await;
 }

@@ -13,15 +13,17 @@ pub(super) async fn suite(catalog: &dyn Catalog) {
     a_fold_takes_the_rows_away(catalog).await;
     a_condemned_manifest_is_never_named(catalog).await;
     orphans_of_folded_contents_are_not_condemned(catalog).await;
-    a_digest_that_is_here_makes_a_sealed_capture(catalog).await;
-    contents_are_gone_with_their_last_capture(catalog).await;
     a_late_chunk_size_is_compared_with_folded_chunks(catalog).await;
 }
 
 const ALL: u32 = 100_000;
 
 /// A sealed capture of two chunks whose digest is known, and its segment.
-async fn sealed(catalog: &dyn Catalog, id: &str, data: [&[u8]; 2]) -> (Capture, SegmentId) {
+pub(super) async fn sealed(
+    catalog: &dyn Catalog,
+    id: &str,
+    data: [&[u8]; 2],
+) -> (Capture, SegmentId) {
     let whole = data.concat();
     let declared = Declared {
         sha256: sha(&whole),
@@ -38,7 +40,7 @@ async fn sealed(catalog: &dyn Catalog, id: &str, data: [&[u8]; 2]) -> (Capture, 
     (capture, stored.segment)
 }
 
-fn inline(bytes: &'static [u8]) -> StoredManifest {
+pub(super) fn inline(bytes: &'static [u8]) -> StoredManifest {
     StoredManifest::Inline(bytes.into())
 }
 
@@ -63,17 +65,17 @@ fn fold_of(uid: Uid, manifest: StoredManifest) -> Fold {
     }
 }
 
-async fn fold(catalog: &dyn Catalog, uid: Uid, manifest: StoredManifest) -> Folding {
+pub(super) async fn fold(catalog: &dyn Catalog, uid: Uid, manifest: StoredManifest) -> Folding {
     let done = catalog.fold(&[fold_of(uid, manifest)]).await.unwrap();
     assert_eq!(done.len(), 1);
     done[0]
 }
 
-async fn now(catalog: &dyn Catalog, uid: Uid) -> Capture {
+pub(super) async fn now(catalog: &dyn Catalog, uid: Uid) -> Capture {
     catalog.by_uid(uid).await.unwrap().unwrap()
 }
 
-async fn content_of(catalog: &dyn Catalog, owner: Uid) -> Option<Content> {
+pub(super) async fn content_of(catalog: &dyn Catalog, owner: Uid) -> Option<Content> {
     let mut found = catalog.contents(&[owner]).await.unwrap();
     assert!(found.len() <= 1);
     found.pop().map(|(uid, content)| {
@@ -82,7 +84,7 @@ async fn content_of(catalog: &dyn Catalog, owner: Uid) -> Option<Content> {
     })
 }
 
-async fn drop_rows(catalog: &dyn Catalog) {
+pub(super) async fn drop_rows(catalog: &dyn Catalog) {
     while catalog.drop_folded_rows(1).await.unwrap() {}
 }
 
@@ -209,117 +211,6 @@ async fn orphans_of_folded_contents_are_not_condemned(catalog: &dyn Catalog) {
         Some(Content::Folded { .. })
     ));
     catalog.delete(&shared.id, NOW).await.unwrap();
-}
-
-async fn a_digest_that_is_here_makes_a_sealed_capture(catalog: &dyn Catalog) {
-    let (source, _) = sealed(catalog, "share-source", [b"sh", b"a"]).await;
-    let of = |declared: Declared| Declared {
-        sha256: source.sha256,
-        ..declared
-    };
-    // Not before it is folded: its rows can't be shared.
-    let early = create(catalog, "share-early", of(Declared::default())).await;
-    assert_eq!(early.state, State::Receiving);
-    fold(catalog, source.uid, inline(b"shared")).await;
-    drop_rows(catalog).await;
-
-    let asked = Times {
-        now: NOW.plus(KEPT),
-        expires: NOW.plus(KEPT * 2),
-        retained_until: Some(NOW.plus(KEPT * 9)),
-    };
-    let mut wanted = spec("share-one", of(of_count(2)));
-    wanted.labels = [("site".to_owned(), "b".to_owned())].into();
-    wanted.file_name = "other.pcap".to_owned();
-    // Whatever is unsealed: it is sealed at once.
-    let shared = catalog.create(&wanted, asked, 0).await.unwrap();
-    assert_ne!(shared.uid, source.uid);
-    assert_eq!(
-        (shared.state, shared.sealed),
-        (State::Sealed, Some(asked.now))
-    );
-    assert_eq!(
-        (shared.content, &shared.manifest),
-        (source.uid, &Some(inline(b"shared")))
-    );
-    assert_eq!(
-        (shared.crc32c, shared.sha256),
-        (source.crc32c, source.sha256)
-    );
-    assert_eq!(
-        (shared.progress, shared.retained_until),
-        (source.progress, asked.retained_until)
-    );
-    assert_eq!(
-        (&shared.labels, &*shared.file_name),
-        (&wanted.labels, "other.pcap")
-    );
-    assert_eq!(now(catalog, shared.uid).await, shared);
-    // Asked again it is the same; other parameters differ from it.
-    assert_eq!(catalog.create(&wanted, asked, 0).await.unwrap(), shared);
-    let other = spec("share-one", of(of_count(3)));
-    assert!(catalog.create(&other, asked, 0).await.is_err());
-    // Of one that shares, others can share, also when the first is gone.
-    catalog.delete(&source.id, NOW).await.unwrap();
-    let second = create(catalog, "share-two", of(Declared::default())).await;
-    assert_eq!((second.state, second.content), (State::Sealed, source.uid));
-
-    // What is declared otherwise is not the same.
-    let no_shares = [
-        ("share-count", of(of_count(3))),
-        (
-            "share-size",
-            of(Declared {
-                size_bytes: Some(4),
-                ..Declared::default()
-            }),
-        ),
-        (
-            "share-split",
-            of(Declared {
-                chunk_bytes: Some(2),
-                ..Declared::default()
-            }),
-        ),
-        (
-            "share-digest",
-            Declared {
-                sha256: sha(b"sh"),
-                ..Declared::default()
-            },
-        ),
-    ];
-    for (id, declared) in no_shares {
-        assert_eq!(
-            create(catalog, id, declared).await.state,
-            State::Receiving,
-            "{id}"
-        );
-    }
-}
-
-async fn contents_are_gone_with_their_last_capture(catalog: &dyn Catalog) {
-    let (first, _) = sealed(catalog, "gone-first", [b"go", b"n"]).await;
-    let owner = first.uid;
-    assert_eq!(content_of(catalog, Uid::generate()).await, None);
-    fold(catalog, owner, inline(b"m")).await;
-    let declared = Declared {
-        sha256: first.sha256,
-        ..Declared::default()
-    };
-    let second = create(catalog, "gone-second", declared.clone()).await;
-    catalog.delete(&first.id, NOW).await.unwrap();
-    let content = content_of(catalog, owner).await;
-    assert!(matches!(content, Some(Content::Folded { capture, .. }) if *capture == second));
-    catalog.delete(&second.id, NOW).await.unwrap();
-    assert_eq!(content_of(catalog, owner).await, Some(Content::Gone));
-    let third = create(catalog, "gone-third", declared).await;
-    assert_eq!(third.state, State::Receiving);
-    // As long as a swept segment is remembered.
-    catalog.forget_swept(NOW).await.unwrap();
-    assert_eq!(content_of(catalog, owner).await, Some(Content::Gone));
-    catalog.forget_swept(NOW.plus(KEPT)).await.unwrap();
-    assert_eq!(content_of(catalog, owner).await, None);
 }
 
 async fn a_late_chunk_size_is_compared_with_folded_chunks(catalog: &dyn Catalog) {
