@@ -41,7 +41,7 @@ impl Ingest {
         let created = self.undivided(async move {
             if let Some(sha256) = wanted.declared.sha256 {
                 // One that has just been sealed can be shared as well.
-                ingest.fold_those_of(sha256).await?;
+                ingest.fold_those_of(sha256).await;
             }
             let (at, open_max) = (ingest.times(), ingest.settings.open_captures_max);
             let capture = ingest.catalog.create(&wanted, at, open_max).await?;

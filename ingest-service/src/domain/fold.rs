@@ -57,23 +57,31 @@ enum Prepared {
 impl Ingest {
     /// Folds what is sealed, until shutdown.
     pub async fn fold_captures(self: Arc<Self>) {
+        // What an earlier process left is found by the first look.
+        let mut is_left = true;
         loop {
-            tokio::select! {
-                () = self.live.any_change() => {}
-                is_running = self.sleep(INTERVAL) => if !is_running { return },
+            let folded = match is_left {
+                true => self.fold_once().await,
+                false => self.fold_sealed().await,
+            };
+            if let Err(error) = folded {
+                tracing::warn!(error = %Chain(&error), "captures not folded");
             }
+            is_left = tokio::select! {
+                () = self.live.any_change() => false,
+                is_running = self.sleep(INTERVAL) => match is_running {
+                    true => true,
+                    false => return,
+                },
+            };
             if !self.sleep(PAUSE).await {
                 return;
-            }
-            if let Err(error) = self.fold_once().await {
-                tracing::warn!(error = %Chain(&error), "captures not folded");
             }
         }
     }
 
-    /// Folds all that are sealed now, and removes the rows that are not needed
-    /// any more.
-    pub(super) async fn fold_once(&self) -> Result<(), Error> {
+    /// Folds all that are sealed now.
+    async fn fold_sealed(&self) -> Result<(), Error> {
         let mut after = None;
         loop {
             let captures = self.catalog.unfolded(None, after, BATCH).await?;
@@ -83,15 +91,33 @@ impl Ingest {
             after = Some(last.uid);
             self.fold_all(captures).await?;
         }
+        match after {
+            Some(_) => self.drop_rows().await,
+            None => Ok(()),
+        }
+    }
+
+    /// The same, and removes the rows that some fold has left.
+    pub(super) async fn fold_once(&self) -> Result<(), Error> {
+        self.fold_sealed().await?;
+        self.drop_rows().await
+    }
+
+    async fn drop_rows(&self) -> Result<(), Error> {
         while !self.shutdown.is_cancelled() && self.catalog.drop_folded_rows(DROPPED_ROWS).await? {}
         Ok(())
     }
 
     /// Folds the captures of this digest, so that they can be shared. One that
     /// can't be folded now is only not shared.
-    pub(super) async fn fold_those_of(&self, sha256: Sha256) -> Result<(), Error> {
-        let captures = self.catalog.unfolded(Some(sha256), None, BATCH).await?;
-        self.fold_all(captures).await
+    pub(super) async fn fold_those_of(&self, sha256: Sha256) {
+        let folded = match self.catalog.unfolded(Some(sha256), None, BATCH).await {
+            Ok(captures) => self.fold_all(captures).await,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = folded {
+            tracing::warn!(error = %Chain(&error), "a capture is not shared");
+        }
     }
 
     async fn fold_all(&self, captures: Vec<Capture>) -> Result<(), Error> {

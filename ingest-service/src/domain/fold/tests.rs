@@ -3,13 +3,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 use weir_shared::store::SegmentStore as _;
 
 use super::*;
 use crate::{
-    catalog::Content,
+    catalog::{CommitRules, Content, SegmentCommit},
     domain::{
-        capture::Declared,
+        capture::{ChunkRecord, Declared},
         id::CaptureId,
         ingest::Put,
         read::span,
@@ -250,4 +251,50 @@ async fn a_lost_or_damaged_manifest_is_told_as_the_loss_of_all() {
     let rig = rig.restarted();
     let damaged = read(&rig, "a", 0, 0).await;
     assert!(matches!(damaged, Err(Error::Corrupt { .. })), "{damaged:?}");
+}
+
+#[tokio::test]
+async fn a_capture_whose_keys_name_no_owner_keeps_its_rows() {
+    let rig = Rig::new().await;
+    let declared = Declared {
+        chunk_count: Some(1),
+        ..Declared::default()
+    };
+    let capture = upload(&rig, vec![open("old", declared)]).await.unwrap();
+    let uid = capture.capture.uid;
+    // As services wrote them before keys named their owner.
+    let segment = SegmentId::from_bytes(uid, *Uuid::now_v7().as_bytes());
+    let key = segment.object_key();
+    rig.store.put(&key, vec!["abc".into()]).await.unwrap();
+    let commit = SegmentCommit {
+        capture: uid,
+        segment,
+        bytes: 3,
+        chunks: vec![ChunkRecord {
+            index: ChunkIndex(0),
+            bytes: 3,
+            crc32c: crc32c::crc32c(b"abc"),
+            blake3: Blake3::of(b"abc"),
+            offset: 0,
+        }],
+        digest: None,
+    };
+    let rules = CommitRules {
+        at: rig.ingest.times(),
+        capture_bytes_max: 1000,
+    };
+    rig.catalog.commit(&[commit], rules).await.unwrap();
+    let orphan = SegmentId::from_bytes(uid, *Uuid::now_v7().as_bytes());
+    let orphan = orphan.object_key();
+    rig.store.put(&orphan, vec!["x".into()]).await.unwrap();
+    rig.ingest.fold_once().await.unwrap();
+    let unfolded = rig.catalog.unfolded(None, None, 9).await.unwrap();
+    assert_eq!(unfolded, []);
+    let later = Timestamp::now().plus(GRACE * 2);
+    rig.ingest.sweep_once(GRACE, later).await.unwrap();
+    assert_eq!(rig.store.keys(), [key]);
+    assert_eq!(read(&rig, "old", 0, 0).await.unwrap(), b"abc");
+    rig.ingest.delete(&id("old")).await.unwrap();
+    rig.ingest.sweep_once(GRACE, later).await.unwrap();
+    assert_eq!(rig.store.keys(), []);
 }
