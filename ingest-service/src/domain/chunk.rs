@@ -4,15 +4,11 @@ use bytes::Bytes;
 
 use super::{capture::Declared, error::Error, id::ChunkIndex};
 
-/// Smaller payloads are copied: as a slice they would pin the buffer they were
-/// read into, up to a whole message, and the staging budget counts payloads.
-/// So a hostile sender gets at most four times the budget.
-const PINNED_BYTES_MIN: usize = weir_shared::limits::CHUNK_BYTES_MAX / 4;
-
 /// What a client sent.
 #[derive(Clone, Debug)]
 pub struct IncomingChunk {
     pub index: ChunkIndex,
+    /// Pins no buffer much larger than itself.
     pub data: Bytes,
     /// What the client says the CRC32C of `data` is.
     pub crc32c: Option<u32>,
@@ -68,11 +64,6 @@ impl IncomingChunk {
         if crc32c.is_some_and(|said| said != computed) {
             return Err(Error::Checksum { index });
         }
-        let data = if data.len() < PINNED_BYTES_MIN {
-            Bytes::copy_from_slice(&data)
-        } else {
-            data
-        };
         Ok(Chunk {
             index,
             data,

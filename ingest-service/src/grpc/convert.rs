@@ -164,12 +164,20 @@ pub(super) fn seal_params(
     })
 }
 
-pub(super) fn chunk(chunk: proto::Chunk) -> IncomingChunk {
+/// Out of a buffer of so many bytes. As a small slice it would pin all of them,
+/// and the staging budget counts payloads: so it is copied, and a hostile sender
+/// gets at most twice the budget.
+pub(super) fn chunk(chunk: proto::Chunk, buffer_bytes: usize) -> IncomingChunk {
     let proto::Chunk {
         index,
         data,
         crc32c,
     } = chunk;
+    let data = if data.len() < buffer_bytes / 2 {
+        Bytes::copy_from_slice(&data)
+    } else {
+        data
+    };
     IncomingChunk {
         index: ChunkIndex(index),
         data,

@@ -16,7 +16,7 @@ use std::{sync::Arc, time::Duration};
 use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming};
 use weir_shared::{
-    limits::CHUNK_BYTES_RECOMMENDED,
+    limits::{CHUNK_BYTES_RECOMMENDED, GRPC_MESSAGE_BYTES_MAX},
     proto::ingest::v1::{
         AnalyzeCaptureRequest, CreateCaptureRequest, CreateCaptureResponse, DeleteCaptureRequest,
         DeleteCaptureResponse, GetCaptureRequest, GetCaptureResponse, GetServerInfoRequest,
@@ -31,7 +31,7 @@ pub use analyze::AnalyzerClient;
 use analyze::Namings;
 pub(crate) use analyze::connect;
 pub(crate) use receive::Metered;
-use receive::Receipt;
+use receive::{Arrived, Receipt};
 
 use crate::domain::{
     capture::Capture,
@@ -135,10 +135,10 @@ impl IngestService for Service {
         let PutChunkRequest { capture_id, chunk } = request.into_inner();
         let id = convert::capture_id(capture_id).map_err(error::status)?;
         let chunk = convert::required("chunk", chunk).map_err(error::status)?;
-        let room = receipt.take().map_err(error::status)?;
+        let Arrived { room, .. } = receipt.take().map_err(error::status)?;
         let put = self
             .ingest
-            .put_chunk(&id, convert::chunk(chunk), room)
+            .put_chunk(&id, convert::chunk(chunk, GRPC_MESSAGE_BYTES_MAX), room)
             .await;
         let outcome = match put.map_err(error::status)? {
             Put::Stored => PutOutcome::Stored,

@@ -3,15 +3,19 @@
 //!
 //! It stands below tonic, which reads ahead of its handler: the body of a
 //! request is passed on message by message, each after its room is reserved.
+//! The messages of an upload do not go through tonic's buffer, which is kept
+//! for the next message and so would cost one message for each open call: each
+//! is put together here, and tonic is shown an empty one in its place.
 
 mod body;
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use http::Request;
 use tonic::{body::Body, server::NamedService, transport::server::TcpConnectInfo};
 use tower::Service;
@@ -22,13 +26,11 @@ use crate::domain::{
     ingest::Ingest,
     staging::{Reserved, Staging},
 };
-use body::MeteredBody;
+use body::{Handing, MeteredBody};
 
 /// The calls whose messages carry chunks.
-const METERED: [&str; 2] = [
-    "/weir.ingest.v1.IngestService/PutChunk",
-    "/weir.ingest.v1.IngestService/UploadCapture",
-];
+const PUT_CHUNK: &str = "/weir.ingest.v1.IngestService/PutChunk";
+const UPLOAD_CAPTURE: &str = "/weir.ingest.v1.IngestService/UploadCapture";
 
 /// The service behind the meter.
 #[derive(Clone, Debug)]
@@ -42,8 +44,17 @@ pub(crate) struct Metered<S> {
 #[derive(Clone, Debug)]
 pub(super) struct Receipt {
     pub(super) connection: Arc<Connection>,
-    /// Room of the message that was passed on last.
-    room: Arc<Mutex<Option<Reserved>>>,
+    /// The message that was passed on last.
+    arrived: Arc<Mutex<Option<Arrived>>>,
+}
+
+/// A message that came whole.
+#[derive(Debug)]
+pub(super) struct Arrived {
+    pub(super) room: Reserved,
+    /// Its bytes, in a buffer of their own, where tonic was shown an empty
+    /// message in its place; `None` where tonic has it.
+    pub(super) bytes: Option<Bytes>,
 }
 
 impl Receipt {
@@ -56,26 +67,28 @@ impl Receipt {
         receipt.ok_or_else(|| Error::Internal(Arc::new(Unmetered)))
     }
 
-    /// The room of the message that came last.
+    /// The message that came last.
     ///
     /// # Errors
     /// [`Error::Internal`] when it was taken before.
-    pub(super) fn take(&self) -> Result<Reserved, Error> {
-        let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
-        room.take()
-            .ok_or_else(|| Error::Internal(Arc::new(Unmetered)))
+    pub(super) fn take(&self) -> Result<Arrived, Error> {
+        let arrived = self.lock().take();
+        arrived.ok_or_else(|| Error::Internal(Arc::new(Unmetered)))
     }
 
     /// Whether a message was passed on and not taken.
     fn is_untaken(&self) -> bool {
-        let room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
-        room.is_some()
+        self.lock().is_some()
     }
 
-    fn put(&self, mut reserved: Reserved) {
-        reserved.is_whole();
-        let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
-        *room = Some(reserved);
+    fn put(&self, mut room: Reserved, bytes: Option<Bytes>) {
+        room.is_whole();
+        *self.lock() = Some(Arrived { room, bytes });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arrived>> {
+        // No code that can panic runs under the lock.
+        self.arrived.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -92,14 +105,14 @@ impl<S> Metered<S> {
         }
     }
 
-    fn meter(&self, request: Request<Body>) -> Request<Body> {
+    fn meter(&self, request: Request<Body>, handing: Handing) -> Request<Body> {
         let (mut head, body) = request.into_parts();
         let receipt = Receipt {
             connection: self.connections.of(client(&head.extensions)),
-            room: Arc::default(),
+            arrived: Arc::default(),
         };
         head.extensions.insert(receipt.clone());
-        let body = MeteredBody::new(body, Arc::clone(&self.staging), receipt);
+        let body = MeteredBody::new(body, Arc::clone(&self.staging), receipt, handing);
         Request::from_parts(head, Body::new(body))
     }
 }
@@ -121,10 +134,12 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        if METERED.contains(&request.uri().path()) {
-            let request = self.meter(request);
-            return self.inner.call(request);
-        }
+        let handing = match request.uri().path() {
+            UPLOAD_CAPTURE => Handing::Beside,
+            PUT_CHUNK => Handing::Through,
+            _ => return self.inner.call(request),
+        };
+        let request = self.meter(request, handing);
         self.inner.call(request)
     }
 }

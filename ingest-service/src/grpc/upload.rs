@@ -3,14 +3,20 @@
 use std::sync::{Arc, OnceLock};
 
 use futures::{Stream, StreamExt as _};
+use prost::{DecodeError, Message as _};
 use tonic::{Code, Request, Status, Streaming};
 use tracing::Instrument as _;
 use weir_shared::{
     call::{CallScope, Deadline, EndCause, end_status},
+    limits::GRPC_MESSAGE_BYTES_MAX,
     proto::ingest::v1::{UploadCaptureRequest, upload_capture_request::Message},
 };
 
-use super::{Service, convert, error::status, receive::Receipt};
+use super::{
+    Service, convert,
+    error::status,
+    receive::{Arrived, Receipt},
+};
 use crate::domain::{
     chunk::ChunkLimits,
     error::Error,
@@ -65,31 +71,56 @@ fn items(
     broken: &Arc<OnceLock<Status>>,
 ) -> impl Stream<Item = UploadItem> + use<> {
     let broken = Arc::clone(broken);
-    messages.map(move |message| match message {
-        Ok(UploadCaptureRequest { message }) => receipt
-            .take()
-            .and_then(|room| item(message, room, limits))
-            .unwrap_or_else(UploadItem::Refused),
-        // What tonic says of a message above the decoding limit.
-        Err(error) if error.code() == Code::OutOfRange => {
-            UploadItem::Refused(Error::MessageTooLarge)
-        }
-        Err(error) => {
-            broken.get_or_init(|| error);
-            UploadItem::Broken
-        }
+    let broke = move |status| {
+        broken.get_or_init(|| status);
+        UploadItem::Broken
+    };
+    messages.map(move |shown| {
+        let shown = match shown {
+            Ok(shown) => shown,
+            // What tonic says of a message above the decoding limit.
+            Err(error) if error.code() == Code::OutOfRange => {
+                return UploadItem::Refused(Error::MessageTooLarge);
+            }
+            Err(error) => return broke(error),
+        };
+        let Arrived { room, bytes } = match receipt.take() {
+            Ok(arrived) => arrived,
+            Err(error) => return UploadItem::Refused(error),
+        };
+        // As long as its largest message may be.
+        let mut buffer_bytes = GRPC_MESSAGE_BYTES_MAX;
+        let message = match bytes {
+            None => shown.message,
+            Some(bytes) => {
+                buffer_bytes = bytes.len();
+                match UploadCaptureRequest::decode(bytes) {
+                    Ok(decoded) => decoded.message,
+                    Err(error) => return broke(malformed(&error)),
+                }
+            }
+        };
+        item(message, room, buffer_bytes, limits).unwrap_or_else(UploadItem::Refused)
     })
+}
+
+/// As tonic says it of those that it decodes.
+fn malformed(error: &DecodeError) -> Status {
+    Status::internal(error.to_string())
 }
 
 fn item(
     message: Option<Message>,
     room: Reserved,
+    buffer_bytes: usize,
     limits: ChunkLimits,
 ) -> Result<UploadItem, Error> {
     match message {
         None => Err(Error::Order("a message without content")),
         Some(Message::Open(spec)) => Ok(UploadItem::Open(convert::spec(spec, limits)?)),
-        Some(Message::Chunk(chunk)) => Ok(UploadItem::Chunk(convert::chunk(chunk), room)),
+        Some(Message::Chunk(chunk)) => {
+            Ok(UploadItem::Chunk(convert::chunk(chunk, buffer_bytes), room))
+        }
         Some(Message::Finish(finish)) => {
             let weir_shared::proto::ingest::v1::Finish {
                 chunk_count,

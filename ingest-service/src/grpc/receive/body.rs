@@ -31,6 +31,7 @@ pub(super) struct MeteredBody {
     inner: Body,
     staging: Arc<Staging>,
     receipt: Receipt,
+    handing: Handing,
     /// What came and was not passed on.
     rest: Bytes,
     stage: Stage,
@@ -40,12 +41,31 @@ pub(super) struct MeteredBody {
     news: Arc<News>,
 }
 
+/// How a message reaches the handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Handing {
+    /// Through tonic, which puts it together and decodes it.
+    Through,
+    /// In the receipt, but for compressed ones, which tonic opens.
+    Beside,
+}
+
 enum Stage {
     /// So many bytes of the prefix have come.
     Prefix([u8; PREFIX_BYTES], usize),
     /// So many bytes of the message are still to come.
-    Message(usize),
+    Through(usize),
+    /// What has come of a message that is put together here, and how many
+    /// bytes are still to come.
+    Beside(Vec<u8>, usize),
 }
+
+/// What tonic is shown instead of a message that is handed over beside it.
+const EMPTY_MESSAGE: [u8; PREFIX_BYTES] = [0; PREFIX_BYTES];
+
+/// What tonic is shown of a message that was begun and will never be whole:
+/// with a part of a prefix it knows, with a whole one alone it would not.
+const BEGUN_MESSAGE: [u8; 1] = [0];
 
 const NOTHING_YET: Stage = Stage::Prefix([0; PREFIX_BYTES], 0);
 
@@ -71,11 +91,17 @@ impl fmt::Debug for MeteredBody {
 }
 
 impl MeteredBody {
-    pub(super) fn new(inner: Body, staging: Arc<Staging>, receipt: Receipt) -> Self {
+    pub(super) fn new(
+        inner: Body,
+        staging: Arc<Staging>,
+        receipt: Receipt,
+        handing: Handing,
+    ) -> Self {
         Self {
             inner,
             staging,
             receipt,
+            handing,
             rest: Bytes::new(),
             stage: NOTHING_YET,
             room: None,
@@ -116,40 +142,61 @@ impl MeteredBody {
                     return None;
                 }
                 let prefix = *prefix;
-                self.begin_message(prefix);
-                Some(Bytes::copy_from_slice(&prefix))
+                self.begin_message(prefix)
             }
-            Stage::Message(left) => {
+            Stage::Through(left) => {
                 let piece = self.rest.split_to((*left).min(self.rest.len()));
                 *left -= piece.len();
                 if *left == 0 {
-                    self.end_message();
+                    self.end_message(None);
                 }
                 Some(piece)
+            }
+            Stage::Beside(have, left) => {
+                let piece = self.rest.split_to((*left).min(self.rest.len()));
+                *left -= piece.len();
+                have.extend_from_slice(&piece);
+                if *left > 0 {
+                    return None;
+                }
+                let message = Bytes::from(std::mem::take(have));
+                self.end_message(Some(message));
+                Some(Bytes::from_static(&EMPTY_MESSAGE))
             }
         }
     }
 
-    fn begin_message(&mut self, [compressed, a, b, c, d]: [u8; PREFIX_BYTES]) {
+    /// What tonic is shown of it now.
+    fn begin_message(&mut self, prefix: [u8; PREFIX_BYTES]) -> Option<Bytes> {
+        let [compressed, a, b, c, d] = prefix;
         let bytes = u32::from_be_bytes([a, b, c, d]) as usize;
+        let is_legal = bytes <= GRPC_MESSAGE_BYTES_MAX;
         // A compressed one may become as long as any; of one that is too long
         // nothing but its prefix is read.
         if compressed == 0
             && let Some(room) = &mut self.room
         {
-            let is_legal = bytes <= GRPC_MESSAGE_BYTES_MAX;
             room.shrink_to(if is_legal { bytes } else { 0 });
         }
-        self.stage = Stage::Message(bytes);
-        if bytes == 0 {
-            self.end_message();
+        if self.handing == Handing::Beside && compressed == 0 && is_legal {
+            self.stage = Stage::Beside(Vec::with_capacity(bytes), bytes);
+            if bytes > 0 {
+                return None;
+            }
+            self.end_message(Some(Bytes::new()));
+            return Some(Bytes::from_static(&EMPTY_MESSAGE));
         }
+        self.stage = Stage::Through(bytes);
+        if bytes == 0 {
+            self.end_message(None);
+        }
+        Some(Bytes::copy_from_slice(&prefix))
     }
 
-    fn end_message(&mut self) {
+    fn end_message(&mut self, bytes: Option<Bytes>) {
         self.stage = NOTHING_YET;
         if let Some(room) = self.room.take() {
-            self.receipt.put(room);
+            self.receipt.put(room, bytes);
         }
     }
 
@@ -227,12 +274,16 @@ impl MeteredBody {
         end: Option<Result<Frame<Bytes>, Status>>,
     ) -> Option<Result<Frame<Bytes>, Status>> {
         self.room = None;
-        match std::mem::replace(&mut self.stage, NOTHING_YET) {
-            Stage::Prefix(prefix, have) if have > 0 && end.is_none() => {
-                Some(Ok(Frame::data(Bytes::copy_from_slice(&prefix[..have]))))
-            }
-            _ => end,
+        let begun = match std::mem::replace(&mut self.stage, NOTHING_YET) {
+            Stage::Prefix(_, have) => have > 0,
+            Stage::Beside(..) => true,
+            // It has seen that for itself.
+            Stage::Through(_) => false,
+        };
+        if begun && end.is_none() {
+            return Some(Ok(Frame::data(Bytes::from_static(&BEGUN_MESSAGE))));
         }
+        end
     }
 }
 
