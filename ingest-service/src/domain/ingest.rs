@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weir_shared::store::{Durability, SegmentStore};
 
@@ -22,7 +23,7 @@ use super::{
     turn::NextTurn,
     upload::PaceLimits,
     watch::Looks,
-    write::{Segment, Tally, Writer},
+    write::{Segment, Tally, WRITES_MAX, Writer},
 };
 use crate::catalog::{Catalog, ListQuery, Times};
 
@@ -94,6 +95,7 @@ impl Ingest {
             store: Arc::clone(&store),
             committer,
             tasks: tasks.clone(),
+            places: Arc::new(Semaphore::new(WRITES_MAX)),
         };
         Arc::new(Self {
             catalog,

@@ -7,6 +7,7 @@ mod stored;
 use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use weir_shared::store::SegmentStore;
 
@@ -31,6 +32,11 @@ const CONDEMNED_RETRIES_MAX: u32 = 2;
 /// Below this a hand-over to another thread costs more than the hashing, bytes.
 const HASH_INLINE_BYTES_MAX: usize = 64 << 10;
 
+/// Segments that are hashed and put at once, of all calls: as many requests as
+/// a store takes. Each needs a thread in a directory, and the threads' stacks
+/// and heaps are in no budget; more would not make a disk faster.
+pub const WRITES_MAX: usize = 64;
+
 /// What writing needs.
 #[derive(Clone, Debug)]
 pub struct Writer {
@@ -40,6 +46,8 @@ pub struct Writer {
     pub live: Arc<Live>,
     pub committer: Committer,
     pub tasks: TaskTracker,
+    /// [`WRITES_MAX`].
+    pub places: Arc<Semaphore>,
 }
 
 /// A closed segment on its way.
@@ -87,6 +95,8 @@ impl Writer {
             committed_after,
         } = turn;
         let running = digest_before.await.ok().flatten();
+        // Taken only now, so that nobody who has one waits for one who has none. It is never closed.
+        let place = self.places.acquire().await;
         let hashed = self.hash(chunks, running).await?;
         let digest = hashed.digest.as_ref().map(RunningDigest::so_far);
         digest_after.send(hashed.digest.clone()).ok();
@@ -97,6 +107,7 @@ impl Writer {
             Some(news) => Some(self.put(uid, news).await?),
             None => None,
         };
+        drop(place);
         // Writes overlap; commits go in order, so that a call's chunks become
         // durable as they came.
         let intact = committed_before.await.unwrap_or(false);
