@@ -1,8 +1,8 @@
 //! Peak memory of the service, a process of its own, while 1,000 uploads over 8
-//! connections send as much as they may, all at once.
+//! connections send as much as they may, all at once: for three sizes of chunks.
 //!
 //!     cargo run --release -p weir-tests --bin bench-upload-many
-//!     WEIR_BENCH_CHUNK_BYTES=1048576 WEIR_STAGING_BYTES=67108864 cargo run …
+//!     WEIR_BENCH_CHUNK_BYTES=2097152 WEIR_STAGING_BYTES=67108864 cargo run …
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
 use std::{process::ExitCode, sync::Arc};
@@ -27,8 +27,8 @@ const MIB: usize = 1 << 20;
 const CONNECTIONS: usize = 8;
 const UPLOADS: usize = 1_000;
 const UPLOAD_BYTES: usize = 2 * MIB;
-/// What a sensor with little to tell sends at a time.
-const CHUNK_BYTES: usize = 64 << 10;
+/// What a sensor with little to tell sends at a time, and what is recommended.
+const CHUNK_BYTES: [usize; 3] = [64 << 10, 256 << 10, 1 << 20];
 
 /// Says that this process is to be the service.
 const SERVICE: &str = "WEIR_BENCH_SERVICE";
@@ -38,6 +38,49 @@ async fn main() -> ExitCode {
     if std::env::var_os(SERVICE).is_some() {
         return service_main::<ingest_service::Config>().await;
     }
+    let chunk_bytes = match std::env::var("WEIR_BENCH_CHUNK_BYTES") {
+        Ok(bytes) => vec![bytes.parse().unwrap()],
+        Err(_) => CHUNK_BYTES.to_vec(),
+    };
+    let below = std::env::temp_dir();
+    println!(
+        "{UPLOADS} uploads of {} MiB at once over {CONNECTIONS} connections, below {}",
+        UPLOAD_BYTES / MIB,
+        below.display()
+    );
+    println!(
+        "{:>10} {:>15} {:>10} {:>10}",
+        "chunks", "peak resident", "before", "durable"
+    );
+    let data = Bytes::from(noise(16 * MIB, 1));
+    for chunk_bytes in chunk_bytes {
+        let Measured { idle, peak, took } = measure(&data, chunk_bytes).await;
+        println!(
+            "{:>6} KiB {:>11} MiB {:>6} MiB {:>4.0} MiB/s",
+            chunk_bytes >> 10,
+            peak >> 20,
+            idle >> 20,
+            mib_per_second(took),
+        );
+    }
+    ExitCode::SUCCESS
+}
+
+struct Measured {
+    /// Resident memory of the service before and at its most, bytes.
+    idle: u64,
+    peak: u64,
+    /// All uploads, seconds.
+    took: f64,
+}
+
+#[allow(clippy::cast_precision_loss, reason = "2,000")]
+fn mib_per_second(took: f64) -> f64 {
+    (UPLOADS * UPLOAD_BYTES / MIB) as f64 / took
+}
+
+/// With a service of its own.
+async fn measure(data: &Bytes, chunk_bytes: usize) -> Measured {
     let directory = tempfile::tempdir().unwrap();
     let program = std::env::current_exe().unwrap();
     let nobody = ([127, 0, 0, 1], 1).into();
@@ -53,30 +96,15 @@ async fn main() -> ExitCode {
     let callers: Vec<_> = (0..CONNECTIONS)
         .map(|_| Caller::new(channel(service.address)))
         .collect();
-    let chunk_bytes = std::env::var("WEIR_BENCH_CHUNK_BYTES");
-    let chunk_bytes = chunk_bytes.map_or(CHUNK_BYTES, |n| n.parse().unwrap());
-    let data = Bytes::from(noise(16 * MIB, 1));
     let all_open = Arc::new(Barrier::new(UPLOADS));
     let uploads = (0..UPLOADS).map(|n| {
         let caller = &callers[n % CONNECTIONS];
         let all_open = Arc::clone(&all_open);
-        upload(caller, format!("c{n}"), &data, chunk_bytes, all_open)
+        upload(caller, format!("c{n}"), data, chunk_bytes, all_open)
     });
     let (_, took) = seconds(futures::future::join_all(uploads)).await;
     let peak = service.peak_memory_bytes();
-    println!(
-        "{UPLOADS} uploads of 2 MiB at once over {CONNECTIONS} connections, chunks of {} KiB, below {}",
-        chunk_bytes >> 10,
-        directory.path().display()
-    );
-    println!(
-        "peak resident memory of the service: {} MiB ({} MiB before)",
-        peak >> 20,
-        idle >> 20
-    );
-    let mib = UPLOADS * UPLOAD_BYTES / MIB;
-    println!("{mib} MiB durable in {took:.1} s");
-    ExitCode::SUCCESS
+    Measured { idle, peak, took }
 }
 
 /// No upload sends a chunk before all are open.
