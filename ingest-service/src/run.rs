@@ -67,6 +67,7 @@ impl ServiceProcess for Config {
     }
 
     async fn open(&self) -> anyhow::Result<Deps> {
+        without_huge_pages();
         Deps::open(self).await
     }
 
@@ -77,6 +78,16 @@ impl ServiceProcess for Config {
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
         run_with(self, deps, listener, stop).await
+    }
+}
+
+/// The allocator asks for huge pages, of which each is resident as a whole for the
+/// first byte that lies in it: buffers of so many sizes and lives as those of
+/// uploads, some of them freed and others not, took twice their bytes.
+fn without_huge_pages() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = nix::sys::prctl::set_thp_disable(true) {
+        tracing::warn!(%error, "huge pages can't be declined: more memory will be resident");
     }
 }
 
