@@ -2,7 +2,7 @@
 //!
 //! The core ([`analysis`], [`capture`], [`decode`], [`flow`], [`dissect`],
 //! [`summary`], [`record`]) is sync, pure and total. The edge ([`source`],
-//! [`grpc`], [`run`]) connects it to the store and to callers.
+//! [`threads`], [`grpc`], [`run`]) connects it to the store and to callers.
 
 pub mod analysis;
 pub mod capture;
@@ -13,6 +13,7 @@ pub mod grpc;
 pub mod record;
 pub mod source;
 pub mod summary;
+pub mod threads;
 
 mod config;
 mod run;
@@ -20,4 +21,4 @@ mod run;
 mod testing;
 
 pub use config::{Config, INLINE_BYTES_MAX};
-pub use run::{Deps, SERVICE, run, run_with};
+pub use run::{Deps, SERVICE, run, run_when, run_with};

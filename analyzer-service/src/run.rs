@@ -1,19 +1,22 @@
 //! The program: what `main` starts and tests embed.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{future::Future, net::SocketAddr, path::Path, sync::Arc};
 
-use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tonic::{codec::CompressionEncoding, service::Routes};
+use tonic::codec::CompressionEncoding;
 use weir_shared::{
     limits::GRPC_MESSAGE_BYTES_MAX,
     proto::analyzer::v1::analyzer_service_server::AnalyzerServiceServer,
-    serve::{Lifecycle, Served, ServiceProcess, serve},
+    serve::{Lifecycle, Listener, Served, ServiceProcess, Unopened, serve},
     store::{self, SegmentStore},
 };
 
-use crate::{Config, grpc::Analyzer};
+use crate::{
+    Config,
+    grpc::Analyzer,
+    threads::{Threads, TokioThreads},
+};
 
 /// Name of the service, in health and reflection.
 pub const SERVICE: &str = "weir.analyzer.v1.AnalyzerService";
@@ -22,23 +25,37 @@ pub const SERVICE: &str = "weir.analyzer.v1.AnalyzerService";
 #[derive(Clone, Debug)]
 pub struct Deps {
     pub store: Arc<dyn SegmentStore>,
+    /// Where analyses run.
+    pub threads: Arc<dyn Threads>,
 }
 
 impl Deps {
     /// Opens what the configuration names.
     ///
     /// # Errors
-    /// When the configuration is wrong.
-    pub fn open(config: &Config) -> anyhow::Result<Self> {
+    /// [`Unopened::Wrong`] when it can't be meant, [`Unopened::Away`] when the
+    /// store can't be used at the moment.
+    pub fn open(config: &Config) -> Result<Self, Unopened> {
         let url = match &config.store {
             Some(url) => url.clone(),
-            None => store::directory_url(Path::new("weir-data/store"))?,
+            None => store::directory_url(Path::new("weir-data/store"))
+                .map_err(|error| Unopened::Wrong(error.into()))?,
         };
         // A directory that is not there yet is made, so that the services may
         // start in any order; a read-only volume always has it.
-        let named = || format!("--store {}", store::without_secrets(&url));
-        let store = store::open(&url).with_context(named)?;
-        Ok(Self { store })
+        let store = store::open(&url).map_err(|error| {
+            let may_pass = error.may_pass();
+            let named = format!("--store {}", store::without_secrets(&url));
+            let error = anyhow::Error::new(error).context(named);
+            match may_pass {
+                true => Unopened::Away(error),
+                false => Unopened::Wrong(error),
+            }
+        })?;
+        Ok(Self {
+            store,
+            threads: Arc::new(TokioThreads),
+        })
     }
 }
 
@@ -54,17 +71,17 @@ impl ServiceProcess for Config {
         self.health
     }
 
-    async fn open(&self) -> anyhow::Result<Deps> {
+    async fn open(&self) -> Result<Deps, Unopened> {
         Deps::open(self)
     }
 
     async fn run(
         self,
-        deps: Deps,
+        deps: impl Future<Output = anyhow::Result<Deps>>,
         listener: TcpListener,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
-        run_with(self, deps, listener, stop).await
+        run_when(self, deps, listener, stop).await
     }
 }
 
@@ -77,7 +94,7 @@ pub async fn run(
     listener: TcpListener,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let deps = Deps::open(&config)?;
+    let deps = Deps::open(&config).map_err(Unopened::cause)?;
     run_with(config, deps, listener, stop).await
 }
 
@@ -88,20 +105,35 @@ pub async fn run(
 pub async fn run_with(
     config: Config,
     deps: Deps,
-    listener: TcpListener,
+    listener: impl Listener,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    run_when(config, std::future::ready(Ok(deps)), listener, stop).await
+}
+
+/// [`run_with`] of what is not there yet: until it is, the service says that it
+/// is not ready.
+///
+/// # Errors
+/// When the listener fails, and what `deps` fails with.
+pub async fn run_when(
+    config: Config,
+    deps: impl Future<Output = anyhow::Result<Deps>>,
+    listener: impl Listener,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let lifecycle = Lifecycle::default();
-    let analyzer = Analyzer::new(deps.store, config.limits(), lifecycle.clone());
-    let service = AnalyzerServiceServer::new(analyzer)
-        .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
-        .accept_compressed(CompressionEncoding::Gzip)
-        .accept_compressed(CompressionEncoding::Zstd);
-    let mut services = Routes::builder();
-    services.add_service(service);
-    tracing::info!(address = %listener.local_addr()?, "serving");
+    let service = async {
+        let Deps { store, threads } = deps.await?;
+        let analyzer = Analyzer::new(store, threads, config.limits(), lifecycle.clone());
+        Ok(AnalyzerServiceServer::new(analyzer)
+            .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
+            .accept_compressed(CompressionEncoding::Gzip)
+            .accept_compressed(CompressionEncoding::Zstd))
+    };
+    tracing::info!(address = %listener.local_addr()?, "analyzer-service listens");
     let served = Served {
-        services,
+        service,
         names: &[SERVICE],
         oversized: &[(
             "/weir.analyzer.v1.AnalyzerService/Analyze",

@@ -10,5 +10,5 @@ mod grpc;
 mod run;
 
 pub use config::Config;
-pub use grpc::AnalyzerClient;
-pub use run::{Deps, SERVICE, run, run_with};
+pub use grpc::{AnalyzerClient, analyzer_client, analyzer_endpoint};
+pub use run::{Deps, SERVICE, run, run_when, run_with};

@@ -1,15 +1,15 @@
 //! The program: opens what it stands on, starts its tasks, serves, and ends.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{future::Future, net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tonic::{codec::CompressionEncoding, service::Routes};
+use tonic::codec::CompressionEncoding;
 use weir_shared::{
     limits::GRPC_MESSAGE_BYTES_MAX,
     proto::ingest::v1::ingest_service_server::IngestServiceServer,
-    serve::{Lifecycle, Served, ServiceProcess, serve},
+    serve::{Lifecycle, Listener, Served, ServiceProcess, Unopened, serve},
     store::{self, SegmentStore},
 };
 
@@ -35,22 +35,37 @@ impl Deps {
     /// Opens what the configuration names.
     ///
     /// # Errors
-    /// When it names what is not there or can't be used.
-    pub async fn open(config: &Config) -> anyhow::Result<Self> {
-        let url = config.store_url()?;
-        let named = || format!("--store {}", store::without_secrets(&url));
-        let store = store::open(&url).with_context(named)?;
-        let url = config.catalog_url()?;
-        let catalog = catalog::open(&url)
-            .await
-            .with_context(|| format!("--catalog {}", catalog::without_password(&url)))?;
+    /// [`Unopened::Wrong`] when it can't be meant, [`Unopened::Away`] when store
+    /// or catalog can't be reached or used at the moment.
+    pub async fn open(config: &Config) -> Result<Self, Unopened> {
+        // What no waiting mends comes first.
         let analyzer = grpc::connect(&config.analyzer)
-            .with_context(|| format!("--analyzer {}", config.analyzer))?;
+            .with_context(|| format!("--analyzer {}", config.analyzer))
+            .map_err(Unopened::Wrong)?;
+        let url = config.store_url().map_err(Unopened::Wrong)?;
+        let store = store::open(&url).map_err(|error| {
+            let kind = unopened(error.may_pass());
+            let named = format!("--store {}", store::without_secrets(&url));
+            kind(anyhow::Error::new(error).context(named))
+        })?;
+        let url = config.catalog_url().map_err(Unopened::Wrong)?;
+        let catalog = catalog::open(&url).await.map_err(|error| {
+            let kind = unopened(error.may_pass());
+            let named = format!("--catalog {}", catalog::without_password(&url));
+            kind(anyhow::Error::new(error).context(named))
+        })?;
         Ok(Self {
             store,
             catalog,
             analyzer,
         })
+    }
+}
+
+fn unopened(may_pass: bool) -> fn(anyhow::Error) -> Unopened {
+    match may_pass {
+        true => Unopened::Away,
+        false => Unopened::Wrong,
     }
 }
 
@@ -66,18 +81,18 @@ impl ServiceProcess for Config {
         self.health
     }
 
-    async fn open(&self) -> anyhow::Result<Deps> {
+    async fn open(&self) -> Result<Deps, Unopened> {
         without_huge_pages();
         Deps::open(self).await
     }
 
     async fn run(
         self,
-        deps: Deps,
+        deps: impl Future<Output = anyhow::Result<Deps>>,
         listener: TcpListener,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
-        run_with(self, deps, listener, stop).await
+        run_when(self, deps, listener, stop).await
     }
 }
 
@@ -100,7 +115,7 @@ pub async fn run(
     listener: TcpListener,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let deps = Deps::open(&config).await?;
+    let deps = Deps::open(&config).await.map_err(Unopened::cause)?;
     run_with(config, deps, listener, stop).await
 }
 
@@ -111,10 +126,42 @@ pub async fn run(
 pub async fn run_with(
     config: Config,
     deps: Deps,
-    listener: TcpListener,
+    listener: impl Listener,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    run_when(config, std::future::ready(Ok(deps)), listener, stop).await
+}
+
+/// [`run_with`] of what is not there yet: until it is, the service says that it
+/// is not ready.
+///
+/// # Errors
+/// When the listener fails, and what `deps` fails with.
+pub async fn run_when(
+    config: Config,
+    deps: impl Future<Output = anyhow::Result<Deps>>,
+    listener: impl Listener,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let lifecycle = Lifecycle::default();
+    tracing::info!(address = ?listener.local_addr(), store = config.store, "ingest-service listens");
+    let served = Served {
+        service: async { Ok(start(&config, deps.await?, &lifecycle)) },
+        names: &[SERVICE],
+        oversized: &[
+            ("/weir.ingest.v1.IngestService/PutChunk", "CHUNK_SIZE"),
+            ("/weir.ingest.v1.IngestService/UploadCapture", "CHUNK_SIZE"),
+        ],
+    };
+    serve(&config.serve, listener, served, &lifecycle, stop).await
+}
+
+/// Starts what the service does by itself, and gives what answers its calls.
+fn start(
+    config: &Config,
+    deps: Deps,
+    lifecycle: &Lifecycle,
+) -> Metered<IngestServiceServer<Service>> {
     let ingest = Ingest::start(
         deps.catalog,
         deps.store,
@@ -133,17 +180,5 @@ pub async fn run_with(
         .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Zstd);
-    let mut services = Routes::builder();
-    services.add_service(Metered::new(service, &ingest));
-    drop(ingest);
-    tracing::info!(address = ?listener.local_addr(), store = config.store, "ingest-service serves");
-    let served = Served {
-        services,
-        names: &[SERVICE],
-        oversized: &[
-            ("/weir.ingest.v1.IngestService/PutChunk", "CHUNK_SIZE"),
-            ("/weir.ingest.v1.IngestService/UploadCapture", "CHUNK_SIZE"),
-        ],
-    };
-    serve(&config.serve, listener, served, &lifecycle, stop).await
+    Metered::new(service, &ingest)
 }

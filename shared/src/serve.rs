@@ -1,14 +1,12 @@
 //! One gRPC server: settings, health, reflection, our layers, and a bounded end.
 
-use std::{future::Future, time::Duration};
+use std::{convert::Infallible, future::Future, time::Duration};
 
-use tokio::net::TcpListener;
+use http::{Request, Response};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::{
-    service::{Routes, RoutesBuilder},
-    transport::{Server, server::TcpIncoming},
-};
+use tonic::{body::Body, server::NamedService, service::Routes, transport::Server};
 use tonic_health::{ServingStatus, server::HealthReporter};
+use tower::Service;
 
 use crate::{
     layers::{
@@ -20,10 +18,14 @@ use crate::{
 };
 
 mod health;
+mod late;
+mod listener;
 mod process;
 
 pub use health::check_health;
-pub use process::{ServiceProcess, service_main};
+use late::Late;
+pub use listener::Listener;
+pub use process::{ServiceProcess, Unopened, service_main};
 
 /// HTTP/2 settings and times of a server.
 #[derive(Clone, Debug, clap::Args)]
@@ -87,8 +89,10 @@ pub struct Lifecycle {
 
 /// What is served.
 #[derive(Debug)]
-pub struct Served {
-    pub services: RoutesBuilder,
+pub struct Served<F> {
+    /// Gives the service. Until it does, calls are answered UNAVAILABLE with
+    /// STORAGE_UNAVAILABLE and when to come again, and health says NOT_SERVING.
+    pub service: F,
     /// Full names of the services, for health and reflection.
     pub names: &'static [&'static str],
     pub oversized: Oversized,
@@ -100,21 +104,32 @@ pub struct Served {
 /// calls), wait for the connections, wait for the tasks; each wait is bounded.
 ///
 /// # Errors
-/// When the listener or the transport fails.
-pub async fn serve(
+/// When the listener or the transport fails, and what `served.service` fails with.
+pub async fn serve<S, F>(
     config: &ServeConfig,
-    listener: TcpListener,
-    served: Served,
+    listener: impl Listener,
+    served: Served<F>,
     lifecycle: &Lifecycle,
     stop: CancellationToken,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<()>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+        + NamedService
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Future: Send + 'static,
+    F: Future<Output = anyhow::Result<S>>,
+{
     let grace = Duration::from_secs(config.shutdown_grace);
     let Served {
-        services,
+        service,
         names,
         oversized,
     } = served;
-    let (health, routes) = with_health_and_reflection(services, names).await?;
+    let late = Late::default();
+    let (health, routes) = with_health_and_reflection(late.clone(), names).await?;
     let server = Server::builder()
         .initial_stream_window_size(config.stream_window)
         .initial_connection_window_size(config.connection_window)
@@ -128,46 +143,59 @@ pub async fn serve(
         })
         .layer(TypedLayer { oversized })
         .add_routes(routes);
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let ready = async {
+        late.set(service.await?);
+        say(&health, names, ServingStatus::Serving).await;
+        tracing::info!("ready");
+        std::future::pending::<anyhow::Result<Infallible>>().await
+    };
 
     let Lifecycle { tasks, shutdown } = lifecycle;
+    let incoming = listener.incoming();
     let serving = server.serve_with_incoming_shutdown(incoming, shutdown.cancelled());
     tokio::pin!(serving);
-    tokio::select! {
+    let ended = tokio::select! {
+        // First, so that what is there already is seen by the first caller.
+        biased;
+        Err(failed) = ready => Err(failed),
         ended = &mut serving => {
             shutdown.cancel();
-            ended?;
+            return Ok(ended?);
         }
-        () = stop.cancelled() => {
-            not_serving(&health, names).await;
-            shutdown.cancel();
-            // A connection of a silent client would hold it up for ever.
-            if within(grace, &mut serving).await.transpose()?.is_none() {
-                tracing::warn!(?grace, "open connections outlived the grace time");
-            }
-        }
+        () = stop.cancelled() => Ok(()),
+    };
+    say(&health, names, ServingStatus::NotServing).await;
+    shutdown.cancel();
+    // A connection of a silent client would hold it up for ever.
+    if within(grace, &mut serving).await.transpose()?.is_none() {
+        tracing::warn!(?grace, "open connections outlived the grace time");
     }
     tasks.close();
     if within(grace, tasks.wait()).await.is_none() {
         tracing::warn!(?grace, tasks = tasks.len(), "tasks outlived the grace time");
     }
-    Ok(())
+    ended
 }
 
 async fn within<T>(time: Duration, future: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(time, future).await.ok()
 }
 
-async fn with_health_and_reflection(
-    mut services: RoutesBuilder,
+async fn with_health_and_reflection<S>(
+    service: Late<S>,
     names: &[&'static str],
-) -> anyhow::Result<(HealthReporter, Routes)> {
+) -> anyhow::Result<(HealthReporter, Routes)>
+where
+    Late<S>: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+        + NamedService
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    <Late<S> as Service<Request<Body>>>::Future: Send + 'static,
+{
     let (health, health_service) = tonic_health::server::health_reporter();
-    for name in names.iter().copied().chain([""]) {
-        health
-            .set_service_status(name, ServingStatus::Serving)
-            .await;
-    }
+    say(&health, names, ServingStatus::NotServing).await;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::FILE_DESCRIPTOR_SET)
@@ -181,17 +209,18 @@ async fn with_health_and_reflection(
         v1 = v1.with_service_name(*name);
         v1alpha = v1alpha.with_service_name(*name);
     }
+    let mut services = Routes::builder();
     services
+        .add_service(service)
         .add_service(health_service)
         .add_service(v1.build_v1()?)
         .add_service(v1alpha.build_v1alpha()?);
     Ok((health, services.routes()))
 }
 
-async fn not_serving(health: &HealthReporter, names: &[&'static str]) {
+/// For each service, and for the server as a whole.
+async fn say(health: &HealthReporter, names: &[&'static str], status: ServingStatus) {
     for name in names.iter().copied().chain([""]) {
-        health
-            .set_service_status(name, ServingStatus::NotServing)
-            .await;
+        health.set_service_status(name, status).await;
     }
 }

@@ -32,24 +32,35 @@ const SMALLEST_WINDOW: u32 = 65_535;
 /// A connection to a server with the recommended settings.
 #[must_use]
 pub fn channel(address: SocketAddr) -> Channel {
-    endpoint(address)
+    recommended(&address.to_string()).connect_lazy()
+}
+
+/// How a client connects to `HOST:PORT` with the recommended settings.
+#[must_use]
+pub fn recommended(authority: &str) -> Endpoint {
+    endpoint(authority)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .connect_lazy()
 }
 
 /// A connection whose unread answers soon hold up their server.
 #[must_use]
 pub fn narrow_channel(address: SocketAddr) -> Channel {
-    endpoint(address)
-        .initial_stream_window_size(SMALLEST_WINDOW)
-        .initial_connection_window_size(SMALLEST_WINDOW)
-        .connect_lazy()
+    narrow(&address.to_string()).connect_lazy()
 }
 
-fn endpoint(address: SocketAddr) -> Endpoint {
-    Endpoint::from_shared(format!("http://{address}"))
+/// The settings of [`narrow_channel`].
+#[must_use]
+pub fn narrow(authority: &str) -> Endpoint {
+    endpoint(authority)
+        .initial_stream_window_size(SMALLEST_WINDOW)
+        .initial_connection_window_size(SMALLEST_WINDOW)
+}
+
+fn endpoint(authority: &str) -> Endpoint {
+    Endpoint::from_shared(format!("http://{authority}"))
         .unwrap()
+        .connect_timeout(Duration::from_secs(5))
         .tcp_nodelay(true)
         .http2_keep_alive_interval(Duration::from_secs(15))
         .keep_alive_timeout(Duration::from_secs(5))
@@ -157,9 +168,23 @@ impl Caller {
         id: &str,
         deadline: Option<Duration>,
     ) -> Result<Streaming<AnalyzeCaptureResponse>, Status> {
+        self.begin_analysis_with(id, deadline, AnalysisOptions::default())
+            .await
+    }
+
+    /// The same with options.
+    ///
+    /// # Errors
+    /// The service's, when it comes before the answer begins.
+    pub async fn begin_analysis_with(
+        &self,
+        id: &str,
+        deadline: Option<Duration>,
+        options: AnalysisOptions,
+    ) -> Result<Streaming<AnalyzeCaptureResponse>, Status> {
         let mut request = Request::new(AnalyzeCaptureRequest {
             capture_id: id.to_owned(),
-            options: None,
+            options: Some(options),
         });
         if let Some(deadline) = deadline {
             request.set_timeout(deadline);

@@ -22,6 +22,7 @@ use weir_shared::{
 };
 
 use self::{request::parse, worker::Worker};
+use crate::threads::Threads;
 
 /// Events that wait for the client: a few batches, so that the worker goes on
 /// while one is being sent, and stops soon when nobody reads.
@@ -42,6 +43,7 @@ pub struct Limits {
 #[derive(Debug)]
 pub struct Analyzer {
     store: Arc<dyn SegmentStore>,
+    threads: Arc<dyn Threads>,
     limits: Limits,
     /// A place is held by the worker, not by the handler: it is free again when
     /// the work has stopped.
@@ -51,9 +53,15 @@ pub struct Analyzer {
 
 impl Analyzer {
     #[must_use]
-    pub fn new(store: Arc<dyn SegmentStore>, limits: Limits, lifecycle: Lifecycle) -> Self {
+    pub fn new(
+        store: Arc<dyn SegmentStore>,
+        threads: Arc<dyn Threads>,
+        limits: Limits,
+        lifecycle: Lifecycle,
+    ) -> Self {
         Self {
             store,
+            threads,
             limits,
             places: Arc::new(Semaphore::new(limits.analyses_max)),
             lifecycle,
@@ -82,6 +90,7 @@ impl AnalyzerService for Analyzer {
         let (events, answers) = mpsc::channel(EVENTS_QUEUED_MAX);
         let worker = Worker {
             store: Arc::clone(&self.store),
+            threads: Arc::clone(&self.threads),
             tasks: tasks.clone(),
             cancel: scope.token().clone(),
             events,

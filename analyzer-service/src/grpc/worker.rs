@@ -9,10 +9,7 @@ use std::{
 };
 
 use bytes::Buf as _;
-use tokio::{
-    runtime::Handle,
-    sync::{OwnedSemaphorePermit, mpsc},
-};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::Status;
 use weir_shared::{
@@ -28,6 +25,7 @@ use crate::{
     analysis::{Event, Options, Sink, analyze},
     record,
     source::{Extent, ExtentReader, load},
+    threads::{Threads, wait},
 };
 
 type Answer = Result<AnalyzeResponse, Status>;
@@ -36,6 +34,7 @@ type Answer = Result<AnalyzeResponse, Status>;
 #[derive(Debug)]
 pub(super) struct Worker {
     pub(super) store: Arc<dyn SegmentStore>,
+    pub(super) threads: Arc<dyn Threads>,
     pub(super) tasks: TaskTracker,
     pub(super) cancel: CancellationToken,
     pub(super) events: mpsc::Sender<Answer>,
@@ -62,6 +61,7 @@ impl Worker {
             events,
             place,
             tasks,
+            threads,
             ..
         } = self;
         let input = match input {
@@ -74,7 +74,7 @@ impl Worker {
         };
         let last_word = events.clone();
         let sink = EventSink {
-            runtime: Handle::current(),
+            threads: Arc::clone(&threads),
             cancel,
             events,
             size_bytes: input.size_bytes,
@@ -84,11 +84,14 @@ impl Worker {
             place: Some(place),
         };
         let span = tracing::Span::current();
-        let blocking = tasks.spawn_blocking(move || {
-            let _entered = span.enter();
-            sink.analyze(input.bytes, &options);
-        });
-        if let Err(error) = blocking.await {
+        let analysis = threads.run(
+            &tasks,
+            Box::new(move || {
+                let _entered = span.enter();
+                sink.analyze(input.bytes, &options);
+            }),
+        );
+        if let Err(error) = analysis.await {
             tracing::error!(%error, "an analysis panicked");
             // Without a word its answer would just end, as if it were whole.
             drop(last_word.send(Err(errors::internal())).await);
@@ -117,6 +120,7 @@ impl Worker {
                 Arc::clone(&self.store),
                 extents,
                 &self.tasks,
+                Arc::clone(&self.threads),
                 self.cancel.clone(),
             )),
         })
@@ -130,7 +134,7 @@ struct Input {
 
 /// Sends events as answers, from the analysis' thread.
 struct EventSink {
-    runtime: Handle,
+    threads: Arc<dyn Threads>,
     cancel: CancellationToken,
     events: mpsc::Sender<Answer>,
     size_bytes: u64,
@@ -155,7 +159,7 @@ impl EventSink {
 
     /// The one way this thread waits. `blocking_send` would not wake on cancel.
     fn send(&self, answer: Answer) -> ControlFlow<()> {
-        self.runtime.block_on(async {
+        wait(&*self.threads, async {
             tokio::select! {
                 biased;
                 () = self.cancel.cancelled() => ControlFlow::Break(()),

@@ -6,11 +6,12 @@ use std::{
 };
 
 use bytes::{Buf as _, Bytes};
-use tokio::{runtime::Handle, sync::mpsc};
+use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weir_shared::store::{SegmentStore, StoreError};
 
 use super::{Extent, SourceError};
+use crate::threads::{Threads, wait};
 
 /// Verified extents that wait for the analysis. With the one being read and
 /// the one being fetched, an analysis holds at most 3 extents: 24 MiB.
@@ -25,17 +26,18 @@ pub struct ExtentReader {
     /// Extents that are still to come.
     n_left: usize,
     fetched: mpsc::Receiver<Result<Bytes, SourceError>>,
-    runtime: Handle,
+    threads: Arc<dyn Threads>,
     cancel: CancellationToken,
 }
 
 impl ExtentReader {
-    /// Begins fetching, in a task of `tasks`.
+    /// Begins fetching, in a task of `tasks`, for a thread of `threads`.
     #[must_use]
     pub fn new(
         store: Arc<dyn SegmentStore>,
         extents: Vec<Extent>,
         tasks: &TaskTracker,
+        threads: Arc<dyn Threads>,
         cancel: CancellationToken,
     ) -> Self {
         let (sender, fetched) = mpsc::channel(EXTENTS_AHEAD);
@@ -52,7 +54,7 @@ impl ExtentReader {
             current: Bytes::new(),
             n_left,
             fetched,
-            runtime: Handle::current(),
+            threads,
             cancel,
         }
     }
@@ -62,12 +64,13 @@ impl ExtentReader {
             return Ok(None);
         }
         self.n_left -= 1;
-        let extent = self.runtime.block_on(async {
+        let (cancel, fetched) = (&self.cancel, &mut self.fetched);
+        let extent = wait(&*self.threads, async {
             tokio::select! {
                 biased;
-                () = self.cancel.cancelled() => Err(SourceError::Cancelled),
+                () = cancel.cancelled() => Err(SourceError::Cancelled),
                 // A fetch that died must not look like the capture's end.
-                extent = self.fetched.recv() => extent
+                extent = fetched.recv() => extent
                     .unwrap_or_else(|| Err(SourceError::Unavailable("the fetch ended early".into()))),
             }
         })?;
@@ -137,6 +140,7 @@ async fn fetch(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::threads::TokioThreads;
     use weir_shared::store::DirectoryStore;
 
     struct Fixture {
@@ -170,7 +174,8 @@ mod tests {
         let fixture = fixture().await;
         let tasks = TaskTracker::new();
         let cancel = CancellationToken::new();
-        let mut reader = ExtentReader::new(fixture.store.clone(), extents, &tasks, cancel);
+        let store = Arc::clone(&fixture.store);
+        let mut reader = ExtentReader::new(store, extents, &tasks, Arc::new(TokioThreads), cancel);
         let pieces = tasks.spawn_blocking(move || {
             let mut pieces = Vec::new();
             loop {
@@ -224,7 +229,8 @@ mod tests {
         let cancel = CancellationToken::new();
         cancel.cancel();
         let extents = vec![extent("seg/a", 0, b"0")];
-        let mut reader = ExtentReader::new(fixture.store.clone(), extents, &tasks, cancel);
+        let store = Arc::clone(&fixture.store);
+        let mut reader = ExtentReader::new(store, extents, &tasks, Arc::new(TokioThreads), cancel);
         let read = tasks.spawn_blocking(move || reader.read(&mut [0]));
         let error = read.await.unwrap().unwrap_err();
         assert!(matches!(

@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 
+use sqlx::migrate::MigrateError;
 use url::Url;
+use weir_shared::store::may_pass;
 
-use super::{Catalog, PostgresCatalog, SqliteCatalog};
+use super::{Catalog, PostgresCatalog, SqliteCatalog, sql::is_away};
 
 /// Why a catalog can't be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error("cannot create the catalog's directory")]
     Directory(#[source] std::io::Error),
+    #[error("cannot open the catalog's file")]
+    File(#[source] std::io::Error),
     #[error("not supported: use sqlite:///PATH or postgres://USER@HOST/DATABASE")]
     Scheme,
     #[error("not a URL of this database")]
@@ -21,6 +25,24 @@ pub enum OpenError {
     Open(#[source] sqlx::Error),
     #[error("cannot bring the catalog to this version's schema")]
     Migrate(#[source] sqlx::migrate::MigrateError),
+}
+
+impl OpenError {
+    /// Whether the same URL may well open later, with nothing changed but the
+    /// state of the machine or of the server.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Directory(error) | Self::File(error) => may_pass(error),
+            Self::Scheme | Self::Url(_) | Self::Parameter(_) => false,
+            Self::Open(error) => is_away(error),
+            Self::Migrate(
+                MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _),
+            ) => is_away(error),
+            // A schema of another version.
+            Self::Migrate(_) => false,
+        }
+    }
 }
 
 /// Opens the catalog that this URL names, and makes its tables when it has none.

@@ -19,8 +19,8 @@ use weir_shared::{
     proto::ingest::v1::{AnalyzeCaptureRequest, AnalyzeCaptureResponse},
 };
 
-pub use client::AnalyzerClient;
 pub(crate) use client::connect;
+pub use client::{AnalyzerClient, client as analyzer_client, endpoint as analyzer_endpoint};
 
 use super::{Service, convert, error::status};
 use relay::Relay;

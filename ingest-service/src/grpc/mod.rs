@@ -27,9 +27,9 @@ use weir_shared::{
     },
 };
 
-pub use analyze::AnalyzerClient;
 use analyze::Namings;
 pub(crate) use analyze::connect;
+pub use analyze::{AnalyzerClient, analyzer_client, analyzer_endpoint};
 pub(crate) use receive::Metered;
 use receive::{Arrived, Receipt};
 

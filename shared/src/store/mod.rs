@@ -17,7 +17,7 @@ use futures::stream::BoxStream;
 pub use conformance::conformance;
 pub use directory::{DirectoryStore, create_synced};
 pub use key::{InvalidKey, ObjectKey};
-pub use open::{OpenError, directory_url, open, open_with, without_secrets};
+pub use open::{OpenError, directory_url, may_pass, open, open_with, without_secrets};
 pub use s3::S3Store;
 
 /// Immutable objects under keys.

@@ -37,6 +37,50 @@ pub enum OpenError {
     Environment(#[source] object_store::Error),
 }
 
+impl OpenError {
+    /// Whether the same URL may well open later, with nothing changed but the
+    /// machine's state.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Create(error) => may_pass(error),
+            Self::Url(_)
+            | Self::Scheme(_)
+            | Self::Path
+            | Self::Open(_)
+            | Self::Bucket
+            | Self::Prefix(_)
+            | Self::Foreign
+            | Self::Region
+            | Self::Endpoint(_)
+            | Self::PlainHttp(_)
+            | Self::Environment(_) => false,
+        }
+    }
+}
+
+/// Whether what the file system refused is a matter of its state, not of the
+/// path or its owner: it is full, mounted read-only, fails, or is away.
+#[must_use]
+pub fn may_pass(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    /// The device failed; Rust has no kind for it. The same on every Unix.
+    const EIO: i32 = 5;
+    error.raw_os_error() == Some(EIO)
+        || matches!(
+            error.kind(),
+            ErrorKind::StorageFull
+                | ErrorKind::QuotaExceeded
+                | ErrorKind::ReadOnlyFilesystem
+                | ErrorKind::StaleNetworkFileHandle
+                | ErrorKind::HostUnreachable
+                | ErrorKind::NetworkUnreachable
+                | ErrorKind::TimedOut
+                | ErrorKind::ResourceBusy
+                | ErrorKind::Interrupted
+        )
+}
+
 /// Opens the store that a URL names: `file:///DIRECTORY`, which is created when
 /// it is not there, or `s3://BUCKET/PREFIX` with what the `AWS_` variables of
 /// the environment say. Nothing is asked of a server yet.

@@ -17,12 +17,10 @@ pub async fn start() -> Service {
     let service =
         server::IngestServiceServer::new(Sink).max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX);
     Service::start(|listener, stop| async move {
-        let mut services = tonic::service::Routes::builder();
-        services.add_service(service);
         let lifecycle = Lifecycle::default();
         let config = ServeConfig::default();
         let served = Served {
-            services,
+            service: std::future::ready(Ok(service)),
             names: &[],
             oversized: &[],
         };

@@ -6,10 +6,10 @@ use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 use ingest_service::{Config, Deps};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use weir_shared::serve::{ServiceProcess, service_main};
+use weir_shared::serve::{ServiceProcess, Unopened, service_main};
 use weir_tests::faults::{Faults, FaultyCatalog, FaultyStore, VARIABLE};
 
-#[derive(Debug, clap::Parser)]
+#[derive(Clone, Debug, clap::Parser)]
 struct Faulty {
     #[command(flatten)]
     config: Config,
@@ -29,7 +29,7 @@ impl ServiceProcess for Faulty {
         self.config.health
     }
 
-    async fn open(&self) -> anyhow::Result<Deps> {
+    async fn open(&self) -> Result<Deps, Unopened> {
         let mut deps = Deps::open(&self.config).await?;
         deps.store = Arc::new(FaultyStore::new(deps.store, self.faults.clone()));
         deps.catalog = Arc::new(FaultyCatalog::new(deps.catalog, self.faults.clone()));
@@ -38,11 +38,11 @@ impl ServiceProcess for Faulty {
 
     async fn run(
         self,
-        deps: Deps,
+        deps: impl Future<Output = anyhow::Result<Deps>>,
         listener: TcpListener,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
-        ingest_service::run_with(self.config, deps, listener, stop).await
+        ingest_service::run_when(self.config, deps, listener, stop).await
     }
 }
 

@@ -31,15 +31,15 @@ impl FaultyCatalog {
         Self { catalog, faults }
     }
 
-    async fn fated<T>(
+    async fn fated<T: Send>(
         &self,
         operation: impl Future<Output = Result<T, CatalogError>> + Send,
     ) -> Result<T, CatalogError> {
         match self.faults.next().await {
-            Fate::Good => operation.await,
+            Fate::Good => self.faults.carry_out(operation).await,
             Fate::Before => Err(injected()),
             Fate::After | Fate::Torn => {
-                operation.await?;
+                self.faults.carry_out(operation).await?;
                 Err(injected())
             }
         }

@@ -5,12 +5,14 @@ mod catalog;
 mod store;
 
 use std::{
+    fmt,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 pub use catalog::FaultyCatalog;
 pub use store::FaultyStore;
+use tokio::runtime::Handle;
 
 use crate::random::Random;
 
@@ -39,6 +41,24 @@ pub enum Fate {
 pub struct Faults {
     random: Arc<Mutex<Random>>,
     per_mille: usize,
+    simulated: Option<Simulated>,
+}
+
+/// How operations go while time is simulated.
+#[derive(Clone)]
+pub struct Simulated {
+    /// Where they really run. Simulated time stands still meanwhile.
+    pub runtime: Handle,
+    /// Each is said to have taken up to so long, half of it before it is done.
+    pub latency_max: Duration,
+    /// Is told of each.
+    pub observer: Arc<dyn Fn(Fate, Duration) + Send + Sync>,
+}
+
+impl fmt::Debug for Simulated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Simulated").finish_non_exhaustive()
+    }
 }
 
 impl Faults {
@@ -48,6 +68,16 @@ impl Faults {
         Self {
             random: Arc::new(Mutex::new(Random::seeded(seed))),
             per_mille,
+            simulated: None,
+        }
+    }
+
+    /// The same, where time is simulated.
+    #[must_use]
+    pub fn simulated(self, simulated: Simulated) -> Self {
+        Self {
+            simulated: Some(simulated),
+            ..self
         }
     }
 
@@ -69,7 +99,31 @@ impl Faults {
         fate
     }
 
+    /// Carries an operation out.
+    async fn carry_out<T: Send>(&self, operation: impl Future<Output = T> + Send) -> T {
+        let Some(simulated) = &self.simulated else {
+            return operation.await;
+        };
+        let half = simulated.latency_max.mul_f64(self.fraction() / 2.0);
+        tokio::time::sleep(half).await;
+        let done = simulated.at_once(operation);
+        tokio::time::sleep(half).await;
+        done
+    }
+
+    fn fraction(&self) -> f64 {
+        self.random.lock().unwrap().below(100) as f64 / 100.0
+    }
+
     fn roll(&self) -> (Fate, Duration) {
+        let rolled = self.roll_silently();
+        if let Some(simulated) = &self.simulated {
+            (simulated.observer)(rolled.0, rolled.1);
+        }
+        rolled
+    }
+
+    fn roll_silently(&self) -> (Fate, Duration) {
         let mut random = self.random.lock().unwrap();
         if random.below(1000) >= self.per_mille {
             return (Fate::Good, Duration::ZERO);
@@ -77,5 +131,17 @@ impl Faults {
         let delay = DELAY_MAX.mul_f64(random.below(100) as f64 / 100.0);
         let fates = [Fate::Good, Fate::Before, Fate::After, Fate::Torn];
         (fates[random.below(fates.len())], delay)
+    }
+}
+
+impl Simulated {
+    /// Runs an operation to its end on a thread that knows real time only. The
+    /// simulation waits, so nothing of it happens meanwhile, and a host that
+    /// crashes leaves no operation half done.
+    fn at_once<T: Send>(&self, operation: impl Future<Output = T> + Send) -> T {
+        std::thread::scope(|scope| {
+            let running = scope.spawn(|| self.runtime.block_on(operation));
+            running.join().expect("an operation that ends")
+        })
     }
 }

@@ -2,7 +2,10 @@ use std::{ops::Range, sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::{StreamExt as _, stream::BoxStream};
+use futures::{
+    StreamExt as _,
+    stream::{self, BoxStream},
+};
 use weir_shared::store::{Durability, ObjectKey, ObjectMeta, SegmentStore, StoreError};
 
 use super::{Fate, Faults};
@@ -21,15 +24,15 @@ impl FaultyStore {
     }
 
     /// For what can't be half done.
-    async fn whole<T>(
+    async fn whole<T: Send>(
         &self,
         operation: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
         match self.faults.next().await {
-            Fate::Good => operation.await,
+            Fate::Good => self.faults.carry_out(operation).await,
             Fate::Before => Err(injected()),
             Fate::After | Fate::Torn => {
-                operation.await?;
+                self.faults.carry_out(operation).await?;
                 Err(injected())
             }
         }
@@ -50,14 +53,15 @@ fn half(body: &[Bytes]) -> Vec<Bytes> {
 impl SegmentStore for FaultyStore {
     async fn put(&self, key: &ObjectKey, body: Vec<Bytes>) -> Result<(), StoreError> {
         match self.faults.next().await {
-            Fate::Good => self.store.put(key, body).await,
+            Fate::Good => self.faults.carry_out(self.store.put(key, body)).await,
             Fate::Before => Err(injected()),
             Fate::After => {
-                self.store.put(key, body).await?;
+                self.faults.carry_out(self.store.put(key, body)).await?;
                 Err(injected())
             }
             Fate::Torn => {
-                self.store.put(key, half(&body)).await?;
+                let torn = self.store.put(key, half(&body));
+                self.faults.carry_out(torn).await?;
                 Err(injected())
             }
         }
@@ -76,9 +80,11 @@ impl SegmentStore for FaultyStore {
     }
 
     fn list(&self, prefix: Option<&ObjectKey>) -> BoxStream<'_, Result<ObjectMeta, StoreError>> {
-        let listed = self
-            .store
-            .list(prefix)
+        let all = self
+            .faults
+            .carry_out(self.store.list(prefix).collect::<Vec<_>>());
+        let listed = stream::once(all)
+            .flat_map(stream::iter)
             .then(async |object| match self.faults.next().await {
                 Fate::Good => object,
                 Fate::Before | Fate::After | Fate::Torn => Err(injected()),

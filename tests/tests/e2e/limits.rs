@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use futures::stream;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout},
+};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 use weir_shared::proto::ingest::v1::{
@@ -36,6 +40,35 @@ async fn a_silent_upload_ends_and_what_came_is_durable() {
     check_quota(&ended, "upload_idle_timeout");
     drop(sender);
     assert_eq!(caller.get("c").await.unwrap().chunks_durable, 1);
+}
+
+/// The minute is real; the simulation has the same with a rate of some kilobytes.
+#[tokio::test]
+#[ignore = "takes more than a minute: .ci/run s3"]
+async fn an_upload_below_the_minimum_rate_ends_and_what_came_is_durable() {
+    let pair = Pair::with(Setup {
+        ingest: Some(|config| config.upload_rate_min = 1 << 20),
+        ..Setup::default()
+    })
+    .await;
+    let caller = pair.caller();
+    let begun = Instant::now();
+    let messages = stream::unfold(0, async |n| match n {
+        0 => Some((open("c"), 1)),
+        // Never silent, and far too slow.
+        n => {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Some((chunk(n - 1, "slow"), n + 1))
+        }
+    });
+    let mut rpc = caller.rpc.clone();
+    let ended = timeout(Duration::from_secs(120), rpc.upload_capture(messages)).await;
+    check_quota(&ended.unwrap().unwrap_err(), "upload_rate_min");
+    // A minute, and the two seconds that a chunk of 2 MiB takes at this rate.
+    assert!(begun.elapsed() >= Duration::from_secs(62));
+    let capture = caller.get("c").await.unwrap();
+    assert!(capture.chunks_durable >= 50, "{capture:?}");
+    assert_eq!(capture.missing, []);
 }
 
 async fn told(pair: &Pair) -> GetServerInfoResponse {

@@ -25,6 +25,7 @@ mod sharing;
 mod shutdown;
 mod slots;
 mod sources;
+mod starting;
 mod storage;
 mod verifying;
 mod watching;

@@ -13,6 +13,7 @@ use std::{
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::transport::{Channel, Uri};
+use weir_shared::serve::Unopened;
 
 use crate::{args::Common, connect::channel, failure::Failure, render::text::escape};
 
@@ -71,6 +72,7 @@ impl Services {
         ingest.analyzer = analyzer_uri.to_string();
         let (ingest_deps, analyzer_deps) = {
             let _alone = lock(&dir).await.map_err(|error| unusable(&error))?;
+            let settled = |unopened: Unopened| settled(unopened.cause());
             let ingest_deps = ingest_service::Deps::open(&ingest).await.map_err(settled)?;
             let analyzer_deps = analyzer_service::Deps::open(&analyzer).map_err(settled)?;
             (ingest_deps, analyzer_deps)

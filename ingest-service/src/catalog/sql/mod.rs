@@ -19,6 +19,7 @@ use async_trait::async_trait;
 use sqlx::{Connection as _, Database, Pool};
 use weir_shared::store::Durability;
 
+pub(super) use error::is_away;
 #[cfg(test)]
 pub(super) use error::is_conflict;
 pub(super) use session::{Dialect, Session};

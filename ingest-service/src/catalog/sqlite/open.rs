@@ -52,6 +52,7 @@ impl SqliteCatalog {
         if let Some(directory) = directory.filter(|d| *d != Path::new("")) {
             create_synced(directory).map_err(OpenError::Directory)?;
         }
+        touch(options.get_filename()).map_err(OpenError::File)?;
         let writers = pool()
             .max_connections(1)
             .max_lifetime(None)
@@ -62,6 +63,15 @@ impl SqliteCatalog {
         let readers = connect(&readers, &options.read_only(true)).await?;
         Ok(Self { writers, readers })
     }
+}
+
+/// SQLite itself says only that it could not open a file, and not why.
+fn touch(file: &Path) -> std::io::Result<()> {
+    let opened = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(file);
+    opened.map(drop)
 }
 
 /// Connects, for as long as others are opening the file: SQLite does not wait

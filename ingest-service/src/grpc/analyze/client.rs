@@ -26,17 +26,29 @@ pub type AnalyzerClient = AnalyzerServiceClient<TraceService<Channel>>;
 /// # Errors
 /// When it is not the URL of a gRPC server without TLS.
 pub(crate) fn connect(url: &str) -> anyhow::Result<AnalyzerClient> {
+    Ok(client(endpoint(url)?.connect_lazy()))
+}
+
+/// How the analyzer is connected to.
+///
+/// # Errors
+/// When it is not the URL of a gRPC server without TLS.
+pub fn endpoint(url: &str) -> anyhow::Result<Endpoint> {
     let parsed = Url::parse(url).context("not a URL")?;
     if parsed.scheme() != "http" || !parsed.has_host() {
         anyhow::bail!("not supported: use http://HOST:PORT");
     }
-    let channel = Endpoint::from_shared(url.to_owned())?
+    Ok(Endpoint::from_shared(url.to_owned())?
         .connect_timeout(CONNECT_TIME_MAX)
         .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
-        .tcp_nodelay(true)
-        .connect_lazy();
-    Ok(AnalyzerServiceClient::new(PropagateLayer.layer(channel)))
+        .tcp_nodelay(true))
+}
+
+/// Calls the analyzer over this channel.
+#[must_use]
+pub fn client(channel: Channel) -> AnalyzerClient {
+    AnalyzerServiceClient::new(PropagateLayer.layer(channel))
 }
 
 #[cfg(test)]

@@ -1,0 +1,232 @@
+//! A file system that is really full, or read-only. Ignored without one:
+//! `.ci/run full_disk` mounts a small one, and runs these in turn.
+#![allow(
+    clippy::unwrap_used,
+    clippy::large_futures,
+    reason = "a panic is how a test fails, and its futures are few"
+)]
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use tonic::Code;
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+use weir_shared::proto::ingest::v1::{CaptureState, PutOutcome};
+use weir_tests::{
+    caller::{Caller, channel},
+    errors::{check_refused, check_unavailable},
+    messages::{chunk, finish, open},
+    process::Process,
+    random::noise,
+    until::until,
+};
+
+/// Where a file system of some tens of MiB is mounted, for these tests alone.
+const VARIABLE: &str = "WEIR_TEST_SMALL_DISK";
+
+const CHUNK_BYTES: usize = 1 << 20;
+/// More than it holds.
+const CHUNKS: u32 = 64;
+/// Taken by something else, and given back.
+const BALLAST_BYTES: usize = 8 << 20;
+
+/// A new directory on the small file system. Its files go with it.
+fn small_disk() -> tempfile::TempDir {
+    let mounted = std::env::var(VARIABLE).expect(VARIABLE);
+    tempfile::tempdir_in(mounted).unwrap()
+}
+
+fn path(directory: &tempfile::TempDir, name: &str) -> PathBuf {
+    directory.path().join(name)
+}
+
+/// Writes up to so many bytes; fewer when no more fit.
+fn fill(file: &Path, bytes_max: usize) {
+    let mut file = fs::File::create(file).unwrap();
+    let block = [7; 4096];
+    for _ in 0..bytes_max / block.len() {
+        match file.write_all(&block) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => return,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+async fn service(store: &Path, catalog: &Path) -> Process {
+    let args = [
+        &format!("--store=file://{}/store", store.display()),
+        &format!("--catalog=sqlite://{}/catalog.db", catalog.display()),
+    ];
+    let program = env!("CARGO_BIN_EXE_test-ingest-service");
+    Process::start(program, &args.map(String::as_str), &[]).await
+}
+
+fn data(index: u32) -> Vec<u8> {
+    noise(CHUNK_BYTES, index.into())
+}
+
+async fn serving(address: SocketAddr) -> bool {
+    let mut client = HealthClient::new(channel(address));
+    let answer = client.check(HealthCheckRequest::default()).await.unwrap();
+    answer.into_inner().status() == ServingStatus::Serving
+}
+
+async fn until_serving(service: &Process) {
+    until("health", || async {
+        serving(service.address).await.then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a small file system: .ci/run full_disk"]
+async fn a_full_store_refuses_loses_nothing_and_goes_on_when_there_is_room() {
+    let (small, large) = (small_disk(), tempfile::tempdir().unwrap());
+    let ballast = path(&small, "ballast");
+    fill(&ballast, BALLAST_BYTES);
+    let service = service(small.path(), large.path()).await;
+    let caller = service.caller();
+    caller.upload(vec![open("c")]).await.unwrap();
+    let mut acknowledged = 0;
+    let refused = loop {
+        match caller.put("c", acknowledged, data(acknowledged)).await {
+            Ok(_) => acknowledged += 1,
+            Err(status) => break Err::<(), _>(status),
+        }
+        assert!(acknowledged < CHUNKS, "it is never full");
+    };
+    check_refused(refused, Code::ResourceExhausted, "STORAGE_FULL");
+    assert!(acknowledged > 0);
+    // A whole call as well. What it sent is not there, and what was
+    // acknowledged before is.
+    let mut rest = vec![open("c")];
+    rest.extend((acknowledged..CHUNKS).map(|index| chunk(index, data(index))));
+    let refused = caller.upload(rest.clone()).await;
+    check_refused(refused, Code::ResourceExhausted, "STORAGE_FULL");
+    let durable = check_durable(&caller, acknowledged).await;
+
+    fs::remove_file(&ballast).unwrap();
+    // Not all of it fits yet: what does is kept, in whole segments.
+    let refused = caller.upload(rest).await;
+    check_refused(refused, Code::ResourceExhausted, "STORAGE_FULL");
+    let more = check_durable(&caller, durable).await;
+    assert_eq!(
+        caller.put("c", 0, data(0)).await.unwrap(),
+        PutOutcome::Duplicate
+    );
+    let sealed = caller.upload(vec![open("c"), finish(more)]).await.unwrap();
+    assert_eq!(sealed.capture.unwrap().state(), CaptureState::Sealed);
+    let whole: Vec<u8> = (0..more).flat_map(data).collect();
+    assert!(
+        caller.read("c", 0, 0).await.unwrap() == whole,
+        "other bytes"
+    );
+    let (status, log) = service.terminate().await;
+    assert!(status.success(), "{log:?}");
+}
+
+/// All below this are durable, without a gap; says how many there are in all.
+async fn check_durable(caller: &Caller, acknowledged: u32) -> u32 {
+    let capture = caller.get("c").await.unwrap();
+    assert!(capture.chunks_durable >= acknowledged, "{capture:?}");
+    assert_eq!(capture.missing, []);
+    capture.chunks_durable
+}
+
+#[tokio::test]
+#[ignore = "needs a small file system: .ci/run full_disk"]
+async fn a_full_catalog_refuses_and_goes_on_when_there_is_room() {
+    let (small, large) = (small_disk(), tempfile::tempdir().unwrap());
+    let service = service(large.path(), small.path()).await;
+    let caller = service.caller();
+    caller
+        .upload(vec![open("c"), chunk(0, "zero")])
+        .await
+        .unwrap();
+    let ballast = path(&small, "ballast");
+    fill(&ballast, usize::MAX);
+    // The last page that is there may take a commit or two.
+    let mut acknowledged = 1;
+    let refused = loop {
+        match caller.put("c", acknowledged, "more").await {
+            Ok(_) => acknowledged += 1,
+            Err(status) => break Err::<(), _>(status),
+        }
+        assert!(acknowledged < 10_000, "it is never full");
+    };
+    check_refused(refused, Code::ResourceExhausted, "STORAGE_FULL");
+    let created = caller.upload(vec![open("d"), chunk(0, "zero")]).await;
+    check_refused(created, Code::ResourceExhausted, "STORAGE_FULL");
+    check_durable(&caller, acknowledged).await;
+
+    fs::remove_file(&ballast).unwrap();
+    caller.put("c", acknowledged, "more").await.unwrap();
+    let whole = vec![open("c"), finish(acknowledged + 1)];
+    let sealed = caller.upload(whole).await.unwrap().capture.unwrap();
+    assert_eq!(sealed.state(), CaptureState::Sealed);
+    let expected = format!("zero{}", "more".repeat(acknowledged as usize));
+    assert_eq!(caller.read("c", 0, 0).await.unwrap(), expected.as_bytes());
+    let (status, log) = service.terminate().await;
+    assert!(status.success(), "{log:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs a small file system: .ci/run full_disk"]
+async fn a_service_that_starts_on_a_full_disk_is_ready_when_there_is_room() {
+    let small = small_disk();
+    let ballast = path(&small, "ballast");
+    fill(&ballast, usize::MAX);
+    let service = service(small.path(), small.path()).await;
+    assert!(!serving(service.address).await);
+    let caller = service.caller();
+    let whole = || vec![open("c"), chunk(0, "zero"), finish(1)];
+    let early = caller.upload(whole()).await.unwrap_err();
+    check_unavailable(&early, "STORAGE_UNAVAILABLE");
+    fs::remove_file(&ballast).unwrap();
+    until_serving(&service).await;
+    caller.upload(whole()).await.unwrap();
+    service.kill().await;
+}
+
+fn remount(how: &str) {
+    let mounted = std::env::var(VARIABLE).expect(VARIABLE);
+    let options = format!("remount,{how}");
+    let mut mount = std::process::Command::new("mount");
+    let done = mount.args(["-o", &options, &mounted]).status().unwrap();
+    assert!(done.success(), "mount -o {options} {mounted}");
+}
+
+#[tokio::test]
+#[ignore = "needs a small file system: .ci/run full_disk"]
+async fn a_disk_that_is_read_only_for_a_while_is_waited_for() {
+    let (small, large) = (small_disk(), tempfile::tempdir().unwrap());
+    remount("ro");
+    // The store's directory can't be made.
+    let service = service(small.path(), large.path()).await;
+    assert!(!serving(service.address).await);
+    remount("rw");
+    until_serving(&service).await;
+    let caller = service.caller();
+    caller
+        .upload(vec![open("c"), chunk(0, "zero")])
+        .await
+        .unwrap();
+    // A service that runs already: it says so, and goes on.
+    remount("ro");
+    let away = caller.put("c", 1, "one").await.unwrap_err();
+    check_unavailable(&away, "STORAGE_UNAVAILABLE");
+    remount("rw");
+    caller
+        .upload(vec![open("c"), chunk(1, "one"), finish(2)])
+        .await
+        .unwrap();
+    assert_eq!(caller.read("c", 0, 0).await.unwrap(), b"zeroone");
+    service.kill().await;
+}
