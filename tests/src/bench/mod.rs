@@ -1,7 +1,9 @@
 //! What the benchmarks share: repeated measurements in turns, and their table.
 
 pub mod cpu;
+pub mod peers;
 pub mod proxy;
+pub mod relay;
 pub mod sink;
 pub mod upload;
 

@@ -3,6 +3,8 @@
 use std::pin::Pin;
 
 use futures::stream::Empty;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use weir_shared::{
     limits::GRPC_MESSAGE_BYTES_MAX,
@@ -14,19 +16,23 @@ use crate::pair::Service;
 
 /// Starts one, with the settings of ours.
 pub async fn start() -> Service {
+    Service::start(run).await
+}
+
+/// Runs one until it is stopped.
+///
+/// # Errors
+/// When it can't serve.
+pub async fn run(listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
     let service =
         server::IngestServiceServer::new(Sink).max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX);
-    Service::start(|listener, stop| async move {
-        let lifecycle = Lifecycle::default();
-        let config = ServeConfig::default();
-        let served = Served {
-            service: std::future::ready(Ok(service)),
-            names: &[],
-            oversized: &[],
-        };
-        serve(&config, listener, served, &lifecycle, stop).await
-    })
-    .await
+    let served = Served {
+        service: std::future::ready(Ok(service)),
+        names: &[],
+        oversized: &[],
+    };
+    let lifecycle = Lifecycle::default();
+    serve(&ServeConfig::default(), listener, served, &lifecycle, stop).await
 }
 
 #[derive(Debug)]

@@ -1,11 +1,17 @@
 //! What was acknowledged is there after the service ended, however it ended.
 
+use std::ops::RangeInclusive;
+
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::task::TaskTracker;
 use weir_shared::proto::ingest::v1::{CaptureSpec, CaptureState};
 use weir_tests::{
     messages::{chunk, finish, open, open_with, sha256, spec},
     pair::Pair,
     process::Process,
     random::noise,
+    until::{until, within},
 };
 
 #[tokio::test]
@@ -68,5 +74,65 @@ async fn what_was_acknowledged_survives_a_kill() {
     let service = start().await;
     let caller = service.caller();
     assert_eq!(caller.read("c", 0, 0).await.unwrap(), b"zeroonetwo");
+    service.kill().await;
+}
+
+#[tokio::test]
+async fn after_a_kill_in_a_call_only_what_was_not_durable_is_sent_again() {
+    const CHUNK_BYTES: usize = 64 << 10;
+    let directory = tempfile::tempdir().unwrap();
+    let program = env!("CARGO_BIN_EXE_test-ingest-service");
+    let nobody = (std::net::Ipv4Addr::LOCALHOST, 9).into();
+    let soon = [("WEIR_COMMIT_INTERVAL", "0.01")];
+    let start = || Process::ingest(program, directory.path(), nobody, &soon);
+    let data = noise(8 * CHUNK_BYTES, 4);
+    let part = |index: u32| {
+        let begin = index as usize * CHUNK_BYTES;
+        chunk(index, &data[begin..begin + CHUNK_BYTES])
+    };
+
+    let service = start().await;
+    let caller = service.caller();
+    let (messages, receiver) = mpsc::channel(1);
+    let mut rpc = caller.rpc.clone();
+    let call = async move { rpc.upload_capture(ReceiverStream::new(receiver)).await };
+    let call = TaskTracker::new().spawn(call);
+    let declared = open_with(CaptureSpec {
+        chunk_count: Some(8),
+        chunk_bytes: Some(CHUNK_BYTES.try_into().unwrap()),
+        ..spec("c")
+    });
+    messages.send(declared).await.unwrap();
+    for index in 0..5 {
+        messages.send(part(index)).await.unwrap();
+    }
+    until("5 durable chunks", || async {
+        let now = caller.get("c").await.ok()?;
+        (now.chunks_durable == 5).then_some(())
+    })
+    .await;
+    // On their way when the service dies: they may become durable or not.
+    for index in 5..7 {
+        messages.send(part(index)).await.unwrap();
+    }
+    service.kill().await;
+    within("the call's end", call).await.unwrap().unwrap_err();
+
+    let service = start().await;
+    let caller = service.caller();
+    let missing = caller.missing("c").await;
+    let missing: Vec<u32> = missing
+        .into_iter()
+        .flat_map(|(first, last)| RangeInclusive::new(first, last))
+        .collect();
+    assert!(missing.iter().all(|index| *index >= 5), "{missing:?}");
+    assert!(missing.contains(&7), "{missing:?}");
+    let mut rest = vec![open("c")];
+    rest.extend(missing.iter().map(|&index| part(index)));
+    let answer = caller.upload(rest).await.unwrap();
+    let stored = u32::try_from(missing.len()).unwrap();
+    assert_eq!((answer.chunks_stored, answer.chunks_duplicate), (stored, 0));
+    assert_eq!(answer.capture.unwrap().state(), CaptureState::Sealed);
+    assert_eq!(caller.read("c", 0, 0).await.unwrap(), data);
     service.kill().await;
 }
