@@ -16,7 +16,8 @@ use std::{
 
 use self::packets::Packets;
 use crate::{
-    capture::{CaptureReader, Item, OpenError},
+    capture::{CaptureReader, Failure, Item, OpenError},
+    filter::Filter,
     record::{CaptureInfo, Dropped, KindSet, Progress, Record, Summary, Verdict},
     summary::Ending,
 };
@@ -44,7 +45,10 @@ pub struct Options {
     pub active_timeout: Option<Duration>,
     /// Capture time between updates of a long flow.
     pub interim_interval: Option<Duration>,
-    /// Stop after so many packets.
+    /// Packets that do not pass are not there: neither flows nor the summary count them.
+    /// Only the numbers of the others are still those of the capture.
+    pub filter: Option<Filter>,
+    /// Stop after so many packets that pass.
     pub packet_limit: Option<NonZeroU64>,
     /// Flows in the table at once; the oldest make room for more.
     pub flows_max: usize,
@@ -57,6 +61,7 @@ impl Default for Options {
             idle_timeout: Some(IDLE_TIMEOUT),
             active_timeout: None,
             interim_interval: None,
+            filter: None,
             packet_limit: None,
             flows_max: FLOWS_MAX,
         }
@@ -91,6 +96,9 @@ pub trait Sink {
 pub enum AnalysisError {
     #[error("not a pcap or pcapng file")]
     NotACapture,
+    /// Compressed, and its first bytes can't be had.
+    #[error("not a pcap or pcapng file, as far as it can be decompressed: {0}")]
+    Compressed(Failure),
     /// The input failed: the error is its own.
     #[error("read the capture")]
     Read(#[source] io::Error),
@@ -111,8 +119,12 @@ pub fn analyze(
 ) -> Result<(), AnalysisError> {
     let mut reader = CaptureReader::open(input).map_err(|error| match error {
         OpenError::NotACapture => AnalysisError::NotACapture,
+        OpenError::Compressed(failure) => AnalysisError::Compressed(failure),
         OpenError::Read(error) => AnalysisError::Read(error),
     })?;
+    if let Some(filter) = &options.filter {
+        reader.filter(filter.clone());
+    }
     if let Some(limit) = options.packet_limit {
         reader.limit_packets(limit.get());
     }
@@ -142,7 +154,7 @@ impl From<io::Error> for Halt {
     }
 }
 
-struct Analysis<'s, R> {
+struct Analysis<'s, R: Read> {
     reader: CaptureReader<R>,
     packets: Packets,
     info_sent: bool,
@@ -162,8 +174,9 @@ impl<R: Read> Analysis<'_, R> {
             match item {
                 Item::Header | Item::Other => {}
                 Item::Packet => {
+                    let number = self.reader.packet_number();
                     if let Some(packet) = self.reader.packet() {
-                        let flow = self.packets.packet(&packet, self.sink);
+                        let flow = self.packets.packet(&packet, number, self.sink);
                         going(flow)?;
                     }
                 }
@@ -181,6 +194,7 @@ impl<R: Read> Analysis<'_, R> {
         self.info_sent = true;
         let info = CaptureInfo {
             format: self.reader.format(),
+            compression: self.reader.compression(),
             interfaces: self.reader.interfaces().to_vec(),
         };
         // Packets are counted in the summary only.
@@ -203,7 +217,7 @@ impl<R: Read> Analysis<'_, R> {
         self.polled_at = self.reader.next_offset();
         going(self.packets.hand_out(self.sink))?;
         self.packets.progress = Progress {
-            bytes_read: self.polled_at,
+            bytes_read: self.reader.stored_bytes(),
             packets: self.packets.n_packets(),
             capture_time: self.packets.capture_time(),
         };

@@ -1,6 +1,6 @@
 //! Reads a capture and streams what is in it while it reads.
 //!
-//! The core ([`analysis`], [`capture`], [`decode`], [`flow`], [`dissect`],
+//! The core ([`analysis`], [`capture`], [`filter`], [`decode`], [`flow`], [`dissect`],
 //! [`summary`], [`record`]) is sync, pure and total. The edge ([`source`],
 //! [`threads`], [`grpc`], [`run`]) connects it to the store and to callers.
 
@@ -8,6 +8,7 @@ pub mod analysis;
 pub mod capture;
 pub mod decode;
 pub mod dissect;
+pub mod filter;
 pub mod flow;
 pub mod grpc;
 pub mod record;

@@ -8,8 +8,8 @@ use std::{net::IpAddr, time::Duration};
 
 pub use application::{DnsAnswer, DnsTransaction, HttpTransaction, TlsHandshake};
 pub use capture::{
-    CaptureInfo, Dropped, FileFormat, Interface, Progress, ProtocolCount, Stop, Summary, Talker,
-    TimeSeries, Verdict,
+    CaptureInfo, Compression, Dropped, FileFormat, Interface, Progress, ProtocolCount, Stop,
+    Summary, Talker, TimeSeries, Verdict,
 };
 
 /// Capture time in nanoseconds since the Unix epoch, within years 1 to 9999.

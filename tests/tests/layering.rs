@@ -34,6 +34,7 @@ const CORE: &[&str] = &[
     "analyzer-service/src/analysis",
     "analyzer-service/src/record.rs",
     "analyzer-service/src/capture",
+    "analyzer-service/src/filter",
     "analyzer-service/src/decode",
     "analyzer-service/src/flow",
     "analyzer-service/src/dissect",

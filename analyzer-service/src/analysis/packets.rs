@@ -28,6 +28,7 @@ pub(super) struct Packets {
     gatherer: Gatherer,
     /// The current packet; packets without a time have that of the one before.
     stamp: Stamp,
+    n_packets: u64,
     timed: bool,
     /// Records that the current packet completed.
     completed: Vec<Record>,
@@ -49,6 +50,7 @@ impl Packets {
             findings: Findings::new(),
             gatherer: Gatherer::default(),
             stamp: Stamp::default(),
+            n_packets: 0,
             timed: false,
             completed: Vec::new(),
             ended: Vec::new(),
@@ -59,7 +61,7 @@ impl Packets {
     }
 
     pub(super) fn n_packets(&self) -> u64 {
-        self.stamp.number
+        self.n_packets
     }
 
     pub(super) fn n_flows(&self) -> u64 {
@@ -89,12 +91,18 @@ impl Packets {
         self.gatherer.finish(ending)
     }
 
-    /// The next packet of the capture.
-    pub(super) fn packet(&mut self, packet: &Packet<'_>, sink: &mut dyn Sink) -> ControlFlow<()> {
+    /// The next packet that is analyzed, with its number in the capture.
+    pub(super) fn packet(
+        &mut self,
+        packet: &Packet<'_>,
+        number: u64,
+        sink: &mut dyn Sink,
+    ) -> ControlFlow<()> {
+        self.n_packets += 1;
         self.timed |= packet.time.is_some();
         self.stamp = Stamp {
             time: packet.time.unwrap_or(self.stamp.time),
-            number: self.stamp.number + 1,
+            number,
         };
         let frame = decode::decode(packet);
         let (flow_id, service) = match &frame.ip {
@@ -108,7 +116,8 @@ impl Packets {
             self.finding(malformed, frame.ip.as_ref(), flow_id);
         }
         self.gatherer.packet(packet, &frame, service);
-        if self.stamp.number.is_multiple_of(POLL_PACKETS) {
+        // Those that are analyzed: so a filter gives what the filtered file would give.
+        if self.n_packets.is_multiple_of(POLL_PACKETS) {
             return self.sweep(sink);
         }
         if self.completed.is_empty() {

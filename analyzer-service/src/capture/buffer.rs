@@ -30,6 +30,10 @@ impl<R: Read> Window<R> {
         }
     }
 
+    pub(super) fn input(&self) -> &R {
+        &self.input
+    }
+
     /// All bytes at hand.
     pub(super) fn data(&self) -> &[u8] {
         &self.bytes[self.start..self.end]

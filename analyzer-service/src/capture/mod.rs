@@ -6,6 +6,7 @@
 mod blocks;
 mod buffer;
 mod clock;
+mod compressed;
 mod interfaces;
 mod options;
 mod packets;
@@ -18,14 +19,18 @@ use std::{
     ops::Range,
 };
 
+pub use self::compressed::{DECOMPRESSED_BYTES_MAX, EXPANSION_FREE_BYTES, EXPANSION_MAX, Failure};
 use self::{
     blocks::BlockCounts,
     buffer::Window,
-    interfaces::{Interfaces, Listed},
+    compressed::Decompressed,
+    interfaces::Interfaces,
+    packets::{Meta, Step},
     pcap::Pcap,
     pcapng::{Opened, PcapNg},
 };
-use crate::record::{FileFormat, Interface, Stop, Time, Verdict};
+use crate::filter::Filter;
+use crate::record::{Compression, FileFormat, Interface, Stop, Time, Verdict};
 
 /// Data of a pcap record, or a whole pcapng block. Far above any snap length;
 /// Wireshark has the same limit for blocks.
@@ -64,14 +69,17 @@ pub enum Item {
 pub enum OpenError {
     #[error("not a pcap or pcapng file")]
     NotACapture,
+    /// Not even the first bytes of what is compressed can be had.
+    #[error("not a pcap or pcapng file, as far as it can be decompressed: {0}")]
+    Compressed(Failure),
     #[error("read the capture")]
     Read(#[source] io::Error),
 }
 
 /// Reads one capture file.
 #[derive(Debug)]
-pub struct CaptureReader<R> {
-    window: Window<R>,
+pub struct CaptureReader<R: Read> {
+    window: Window<Decompressed<R>>,
     format: FileFormat,
     state: State,
     interfaces: Interfaces,
@@ -80,6 +88,9 @@ pub struct CaptureReader<R> {
     n_item: usize,
     current: Option<(Meta, Range<usize>)>,
     packets_left: u64,
+    filter: Option<Filter>,
+    /// Read, whether they passed or not.
+    n_packets: u64,
 }
 
 #[derive(Debug)]
@@ -89,35 +100,19 @@ enum State {
     End(Verdict),
 }
 
-/// What a format found in front of the window.
-enum Step {
-    /// With the place of its data and the length of its record.
-    Packet(Meta, Range<usize>, usize),
-    Header(usize),
-    Other(usize),
-    End(Verdict),
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Meta {
-    time: Time,
-    /// Without it there is no time.
-    timed: bool,
-    bad_time: bool,
-    link_type: u16,
-    listed: Option<Listed>,
-    wire_bytes: u32,
-}
-
 impl<R: Read> CaptureReader<R> {
     /// Reads as far as it takes to know the format.
     ///
     /// # Errors
     /// [`OpenError::NotACapture`] for no known magic; the input's own error.
     pub fn open(input: R) -> Result<Self, OpenError> {
+        let input = Decompressed::new(input).map_err(OpenError::Read)?;
         let mut window = Window::new(input);
         if !window.need(4).map_err(OpenError::Read)? {
-            return Err(OpenError::NotACapture);
+            return Err(match window.input().failure() {
+                Some(failure) => OpenError::Compressed(failure.clone()),
+                None => OpenError::NotACapture,
+            });
         }
         let magic = window.data().first_chunk().copied().unwrap_or_default();
         let mut interfaces = Interfaces::default();
@@ -143,10 +138,18 @@ impl<R: Read> CaptureReader<R> {
             n_item: 0,
             current: None,
             packets_left: u64::MAX,
+            filter: None,
+            n_packets: 0,
         })
     }
 
-    /// Ends with [`Verdict::Limited`] in front of the packet after so many.
+    /// Passes over the packets that do not pass this filter.
+    pub fn filter(&mut self, filter: Filter) {
+        self.filter = Some(filter);
+    }
+
+    /// Ends with [`Verdict::Limited`] in front of the packet after so many, of those that
+    /// pass the filter.
     pub fn limit_packets(&mut self, n_packets: u64) {
         self.packets_left = n_packets;
     }
@@ -163,7 +166,7 @@ impl<R: Read> CaptureReader<R> {
             State::PcapNg(pcapng) => pcapng.step(&mut self.window, &mut self.interfaces)?,
             State::End(verdict) => Step::End(verdict.clone()),
         };
-        let (item, n_item) = match step {
+        let (item, n_item) = match self.filtered(step) {
             Step::Packet(..) if self.packets_left == 0 => {
                 let verdict = Verdict::Limited(stop(&self.window, "the packet limit"));
                 (Item::End(verdict), 0)
@@ -176,7 +179,10 @@ impl<R: Read> CaptureReader<R> {
             }
             Step::Header(n_bytes) => (Item::Header, n_bytes),
             Step::Other(n_bytes) => (Item::Other, n_bytes),
-            Step::End(verdict) => (Item::End(verdict), 0),
+            Step::End(verdict) => {
+                let at_byte = self.window.offset();
+                (Item::End(self.window.input().judge(verdict, at_byte)), 0)
+            }
         };
         self.n_item = n_item;
         match (&item, &self.state) {
@@ -185,6 +191,27 @@ impl<R: Read> CaptureReader<R> {
             _ => {}
         }
         Ok(item)
+    }
+
+    fn filtered(&mut self, step: Step) -> Step {
+        let Step::Packet(meta, data, n_bytes) = step else {
+            return step;
+        };
+        self.n_packets += 1;
+        let bytes = self.window.data().get(data.clone()).unwrap_or_default();
+        match &self.filter {
+            Some(filter) if !filter.passes(meta.link_type, meta.wire_bytes, bytes) => {
+                Step::Other(n_bytes)
+            }
+            _ => Step::Packet(meta, data, n_bytes),
+        }
+    }
+
+    /// After [`Item::Packet`], its number in the capture, from 1; those that did not pass
+    /// the filter count too.
+    #[must_use]
+    pub fn packet_number(&self) -> u64 {
+        self.n_packets
     }
 
     /// After [`Item::Packet`], the packet.
@@ -198,6 +225,22 @@ impl<R: Read> CaptureReader<R> {
             wire_bytes: meta.wire_bytes,
             data: self.window.data().get(data.clone())?,
         })
+    }
+
+    #[must_use]
+    pub fn compression(&self) -> Compression {
+        self.window.input().compression()
+    }
+
+    /// Bytes of the file that were done with; of a compressed one, those that were read.
+    #[must_use]
+    pub fn stored_bytes(&self) -> u64 {
+        match self.compression() {
+            Compression::None => self.next_offset(),
+            Compression::Gzip | Compression::Zstd | Compression::Lz4 => {
+                self.window.input().stored_bytes()
+            }
+        }
     }
 
     #[must_use]
@@ -217,7 +260,7 @@ impl<R: Read> CaptureReader<R> {
         self.blocks.by_name()
     }
 
-    /// Where the next item starts.
+    /// Where the next item starts, in the decompressed capture.
     #[must_use]
     pub fn next_offset(&self) -> u64 {
         self.window.offset() + self.n_item as u64

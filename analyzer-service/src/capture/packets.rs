@@ -1,11 +1,32 @@
-//! Packets out of the pcapng blocks that carry them.
+//! What a format finds in a file, and packets out of the pcapng blocks that carry them.
+
+use std::ops::Range;
 
 use super::{
-    Meta, Step,
     clock::Stamp,
-    interfaces::{Interfaces, Known},
+    interfaces::{Interfaces, Known, Listed},
 };
-use crate::record::Time;
+use crate::record::{Time, Verdict};
+
+/// What a format found in front of the window.
+pub(super) enum Step {
+    /// With the place of its data and the length of its record.
+    Packet(Meta, Range<usize>, usize),
+    Header(usize),
+    Other(usize),
+    End(Verdict),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Meta {
+    pub(super) time: Time,
+    /// Without it there is no time.
+    pub(super) timed: bool,
+    pub(super) bad_time: bool,
+    pub(super) link_type: u16,
+    pub(super) listed: Option<Listed>,
+    pub(super) wire_bytes: u32,
+}
 
 /// Before the data of an Enhanced and of an obsolete Packet Block.
 pub(super) const PACKET_HEADER_BYTES: usize = 28;

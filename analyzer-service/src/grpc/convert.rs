@@ -131,11 +131,17 @@ pub(super) fn capture_info(info: domain::CaptureInfo, size_bytes: u64) -> pb::Ca
         domain::FileFormat::PcapNanosecond => pb::FileFormat::PcapNanosecond,
         domain::FileFormat::PcapNg => pb::FileFormat::Pcapng,
     };
+    let compression = match info.compression {
+        domain::Compression::None => pb::Compression::None,
+        domain::Compression::Gzip => pb::Compression::Gzip,
+        domain::Compression::Zstd => pb::Compression::Zstd,
+        domain::Compression::Lz4 => pb::Compression::Lz4,
+    };
     pb::CaptureInfo {
         format: format.into(),
         interfaces: info.interfaces.into_iter().map(interface).collect(),
         size_bytes,
-        compression: pb::Compression::None.into(),
+        compression: compression.into(),
     }
 }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use tonic::{Code, Status};
-use weir_shared::{chain::Chain, status};
+use weir_shared::{chain::Chain, proto::analyzer::v1::FilterSyntax, status};
 
-use crate::{analysis::AnalysisError, source::SourceError};
+use crate::{analysis::AnalysisError, filter::FilterError, source::SourceError};
 
 /// Analyses take seconds: that is when a place is likely to be free.
 const RETRY_AFTER_OVERLOAD: Duration = Duration::from_secs(1);
@@ -21,6 +21,8 @@ pub(super) enum RequestError {
     Extent { index: usize, reason: &'static str },
     #[error("the inline capture has {bytes} bytes, more than {limit}")]
     InlineTooLarge { bytes: usize, limit: usize },
+    #[error("the filter makes no sense {0}")]
+    Filter(#[from] FilterError),
     #[error("{0} is not implemented yet")]
     Unimplemented(String),
 }
@@ -31,6 +33,15 @@ pub(super) fn request_status(error: &RequestError) -> Status {
         RequestError::Field { field, reason } => status::invalid_field(field, reason),
         RequestError::Extent { .. } => {
             status::error(Code::InvalidArgument, "EXTENT_INVALID", text).build()
+        }
+        RequestError::Filter(FilterError { position, reason }) => {
+            status::error(Code::InvalidArgument, "FILTER_SYNTAX", text)
+                .metadata("position", position)
+                .detail(&FilterSyntax {
+                    position: u32::try_from(*position).unwrap_or(u32::MAX),
+                    reason: reason.clone(),
+                })
+                .build()
         }
         RequestError::InlineTooLarge { limit, .. } => {
             status::error(Code::InvalidArgument, "INLINE_TOO_LARGE", text)
@@ -54,7 +65,7 @@ pub(super) fn overloaded(analyses_max: usize) -> Status {
 /// `None` for an analysis that was cancelled: the call's scope knows why.
 pub(super) fn analysis_status(error: &AnalysisError) -> Option<Status> {
     match error {
-        AnalysisError::NotACapture => {
+        AnalysisError::NotACapture | AnalysisError::Compressed(_) => {
             let text = error.to_string();
             Some(status::error(Code::InvalidArgument, "NOT_A_CAPTURE", text).build())
         }

@@ -11,6 +11,7 @@ use weir_shared::{
 use super::errors::RequestError;
 use crate::{
     analysis::{IDLE_TIMEOUT, Options},
+    filter::Filter,
     record::{Kind, KindSet},
     source::{Extent, ManifestRef},
 };
@@ -120,15 +121,13 @@ fn options(options: pb::AnalysisOptions) -> Result<(Options, Duration), RequestE
         filter,
         interim_interval,
     } = options;
-    if !filter.is_empty() {
-        return Err(RequestError::Unimplemented("options.filter".into()));
-    }
     let idle_timeout = duration("options.idle_timeout", idle_timeout)?;
     let options = Options {
         kinds: kinds(&record_kinds)?,
         idle_timeout: idle_timeout.map_or(Some(IDLE_TIMEOUT), nonzero),
         active_timeout: duration("options.active_timeout", active_timeout)?.and_then(nonzero),
         interim_interval: duration("options.interim_interval", interim_interval)?.and_then(nonzero),
+        filter: self::filter(&filter)?,
         packet_limit: NonZeroU64::new(packet_limit),
         ..Options::default()
     };
@@ -136,6 +135,13 @@ fn options(options: pb::AnalysisOptions) -> Result<(Options, Duration), RequestE
         .unwrap_or(PROGRESS_INTERVAL_DEFAULT)
         .max(PROGRESS_INTERVAL_MIN);
     Ok((options, progress_interval))
+}
+
+fn filter(text: &str) -> Result<Option<Filter>, RequestError> {
+    match text {
+        "" => Ok(None),
+        text => Ok(Some(Filter::parse(text)?)),
+    }
 }
 
 fn nonzero(duration: Duration) -> Option<Duration> {

@@ -1,6 +1,6 @@
 //! What is said of the capture as a whole.
 
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use std::{collections::BTreeMap, fmt, net::IpAddr, time::Duration};
 
 use super::{Kind, Time};
 
@@ -8,7 +8,28 @@ use super::{Kind, Time};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaptureInfo {
     pub format: FileFormat,
+    pub compression: Compression,
     pub interfaces: Vec<Interface>,
+}
+
+/// Around the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    None,
+    Gzip,
+    Zstd,
+    Lz4,
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+            Self::Lz4 => "lz4",
+        })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +55,7 @@ pub struct Interface {
 /// How far the reading is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Of the capture, all of whose packets were handled.
+    /// Of the file, all of whose packets were handled; of a compressed one a little more.
     pub bytes_read: u64,
     pub packets: u64,
     /// Absent before the first packet.

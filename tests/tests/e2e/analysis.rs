@@ -2,10 +2,10 @@
 
 use tonic::Code;
 use weir_shared::proto::analyzer::v1::{
-    AnalysisOptions, FileFormat, RecordKind, Verdict, analysis_record::Kind,
+    AnalysisOptions, FileFormat, FilterSyntax, RecordKind, Verdict, analysis_record::Kind,
 };
 use weir_tests::{
-    errors::{check_invalid_field, check_refused, check_unavailable},
+    errors::{check_error, check_invalid_field, check_refused, check_unavailable, detail},
     messages::{chunk, open},
     pair::Pair,
     recordings, synth,
@@ -212,18 +212,31 @@ async fn wrong_options_are_named() {
 }
 
 #[tokio::test]
-async fn a_filter_is_not_implemented() {
+async fn a_filter_leaves_packets_out() {
     let pair = Pair::start().await;
     let caller = pair.caller();
     caller
-        .store("c", &recordings::bytes("icmp.pcap"), 1 << 20)
+        .store("c", &recordings::bytes("http.pcap"), 1 << 20)
         .await;
-    let options = AnalysisOptions {
-        filter: "tcp port 80".into(),
-        ..Default::default()
+    let filtered = async |filter: &str| {
+        let options = AnalysisOptions {
+            filter: filter.into(),
+            ..Default::default()
+        };
+        caller.analyze("c", options).await
     };
-    let analyzed = caller.analyze("c", options).await;
-    check_refused(analyzed, Code::Unimplemented, "NOT_IMPLEMENTED");
+    let all = filtered("").await.unwrap();
+    let some = filtered("tcp src port 80").await.unwrap();
+    let none = filtered("udp port 9").await.unwrap();
+    assert!(some.summary.packets > 0 && some.summary.packets < all.summary.packets);
+    assert_eq!((none.summary.packets, none.summary.flows), (0, 0));
+    assert_eq!(none.summary.verdict(), Verdict::Complete);
+
+    let status = filtered("tcp port 80 or 443 and port").await.unwrap_err();
+    check_error(&status, Code::InvalidArgument, "FILTER_SYNTAX");
+    let syntax: FilterSyntax = detail(&status);
+    assert_eq!(syntax.position, 27);
+    assert_eq!(syntax.reason, "expected a name, not the end");
 }
 
 #[tokio::test]

@@ -52,6 +52,10 @@ impl Failure {
         if reason.as_deref() == Some("NOT_A_CAPTURE") {
             return Self::File(escape(status.message()));
         }
+        // The one part of a request that is the user's own text.
+        if reason.as_deref() == Some("FILTER_SYNTAX") {
+            return Self::Usage(escape(status.message()));
+        }
         // tonic's client calls its own end of `grpc-timeout` CANCELLED.
         let spent = status.code() == Code::DeadlineExceeded
             || status.code() == Code::Cancelled && status.message() == "Timeout expired";
@@ -136,6 +140,12 @@ mod tests {
             &format!("no known magic {}", exit(3)),
             false,
         );
+    }
+
+    #[test]
+    fn a_filter_without_sense_is_wrong_usage() {
+        let refused = status::error(Code::InvalidArgument, "FILTER_SYNTAX", "at byte 3");
+        check(&refused.build(), &format!("at byte 3 {}", exit(2)), false);
     }
 
     #[test]

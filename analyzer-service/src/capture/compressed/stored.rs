@@ -1,0 +1,112 @@
+//! The bytes as they are stored, for a decoder that hides what happens to them.
+
+use std::io::{self, ErrorKind, Read};
+
+/// What tells one format from the other.
+pub(super) const MAGIC_BYTES: usize = 4;
+
+/// Counts what a decoder reads, keeps the input's own error, and stops a decoder that
+/// reads and reads and gives nothing.
+pub(super) struct Stored<R> {
+    input: R,
+    head: [u8; MAGIC_BYTES],
+    n_head: usize,
+    /// Of the head, given again.
+    n_given: usize,
+    n_bytes: u64,
+    /// Read since the decoder gave something.
+    n_silent: u64,
+    n_silent_max: u64,
+    is_at_end: bool,
+    error: Option<io::Error>,
+}
+
+impl<R: Read> Stored<R> {
+    /// Reads the first bytes, to give them again.
+    ///
+    /// # Errors
+    /// The input's own.
+    pub(super) fn new(mut input: R, n_silent_max: u64) -> io::Result<Self> {
+        let mut head = [0; MAGIC_BYTES];
+        let mut n_head = 0;
+        while let Some(rest) = head.get_mut(n_head..).filter(|rest| !rest.is_empty()) {
+            match input.read(rest) {
+                Ok(0) => break,
+                Ok(n_read) => n_head = (n_head + n_read).min(MAGIC_BYTES),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Self {
+            input,
+            head,
+            n_head,
+            n_given: 0,
+            n_bytes: 0,
+            n_silent: 0,
+            n_silent_max,
+            is_at_end: false,
+            error: None,
+        })
+    }
+
+    pub(super) fn head(&self) -> &[u8] {
+        self.head.get(..self.n_head).unwrap_or_default()
+    }
+
+    pub(super) fn allow_silence(&mut self, n_bytes: u64) {
+        self.n_silent_max = n_bytes;
+    }
+
+    /// The decoder is asked for more.
+    pub(super) fn begin(&mut self) {
+        self.n_silent = 0;
+        self.is_at_end = false;
+    }
+
+    pub(super) fn n_bytes(&self) -> u64 {
+        self.n_bytes
+    }
+
+    /// The decoder found the end of the input since it was asked last.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.is_at_end
+    }
+
+    pub(super) fn is_silent(&self) -> bool {
+        self.n_silent > self.n_silent_max
+    }
+
+    /// What the input failed with.
+    pub(super) fn take_error(&mut self) -> Option<io::Error> {
+        self.error.take()
+    }
+}
+
+impl<R: Read> Read for Stored<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n_read = match self.head().get(self.n_given..) {
+            Some(mut head) if !head.is_empty() => {
+                let n_read = head.read(buffer)?;
+                self.n_given += n_read;
+                n_read
+            }
+            _ => match self.input.read(buffer) {
+                Ok(n_read) => n_read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
+                Err(error) => {
+                    let kind = error.kind();
+                    self.error = Some(error);
+                    return Err(kind.into());
+                }
+            },
+        };
+        self.n_bytes += n_read as u64;
+        self.n_silent += n_read as u64;
+        self.is_at_end = n_read == 0;
+        if self.is_silent() {
+            return Err(ErrorKind::InvalidData.into());
+        }
+        Ok(n_read)
+    }
+}
