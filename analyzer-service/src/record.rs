@@ -6,7 +6,10 @@ mod capture;
 
 use std::{net::IpAddr, time::Duration};
 
-pub use application::{DnsAnswer, DnsTransaction, HttpTransaction, TlsHandshake};
+pub use application::{
+    Certificate, DhcpExchange, DnsAnswer, DnsTransaction, HttpTransaction, QuicHandshake,
+    SshHandshake, TlsHandshake,
+};
 pub use capture::{
     CaptureInfo, Compression, Dropped, FileFormat, Interface, Progress, ProtocolCount, Stop,
     Summary, Talker, TimeSeries, Verdict,
@@ -44,11 +47,23 @@ pub enum Kind {
     Dns = 2,
     Http = 3,
     Tls = 4,
+    Quic = 5,
+    Ssh = 6,
+    Dhcp = 7,
     Finding = 8,
 }
 
 impl Kind {
-    pub const ALL: [Self; 5] = [Self::Flow, Self::Dns, Self::Http, Self::Tls, Self::Finding];
+    pub const ALL: [Self; 8] = [
+        Self::Flow,
+        Self::Dns,
+        Self::Http,
+        Self::Tls,
+        Self::Quic,
+        Self::Ssh,
+        Self::Dhcp,
+        Self::Finding,
+    ];
 
     /// Name of its field in `AnalysisRecord.kind`.
     #[must_use]
@@ -58,6 +73,9 @@ impl Kind {
             Self::Dns => "dns",
             Self::Http => "http",
             Self::Tls => "tls",
+            Self::Quic => "quic",
+            Self::Ssh => "ssh",
+            Self::Dhcp => "dhcp",
             Self::Finding => "finding",
         }
     }
@@ -136,6 +154,9 @@ pub enum Body {
     Dns(Box<DnsTransaction>),
     Http(Box<HttpTransaction>),
     Tls(Box<TlsHandshake>),
+    Quic(Box<QuicHandshake>),
+    Ssh(Box<SshHandshake>),
+    Dhcp(Box<DhcpExchange>),
     Finding(Box<Finding>),
 }
 
@@ -147,6 +168,9 @@ impl Body {
             Self::Dns(_) => Kind::Dns,
             Self::Http(_) => Kind::Http,
             Self::Tls(_) => Kind::Tls,
+            Self::Quic(_) => Kind::Quic,
+            Self::Ssh(_) => Kind::Ssh,
+            Self::Dhcp(_) => Kind::Dhcp,
             Self::Finding(_) => Kind::Finding,
         }
     }

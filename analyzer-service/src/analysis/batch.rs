@@ -83,7 +83,18 @@ fn text_bytes(body: &Body) -> usize {
         }
         Body::Tls(tls) => {
             let alpn: usize = tls.client_alpn.iter().map(String::len).sum();
-            tls.server_name.len() + tls.server_alpn.len() + alpn
+            let certificates = tls.server_certificates.iter();
+            let certificates = certificates.map(|one| one.bytes()).sum::<usize>();
+            tls.server_name.len() + tls.server_alpn.len() + alpn + certificates
+        }
+        Body::Quic(quic) => {
+            let alpn: usize = quic.client_alpn.iter().map(String::len).sum();
+            quic.server_name.len() + alpn
+        }
+        Body::Ssh(ssh) => ssh.client_banner.len() + ssh.server_banner.len(),
+        Body::Dhcp(dhcp) => {
+            let types: usize = dhcp.message_types.iter().map(String::len).sum();
+            dhcp.host_name.len() + types
         }
         Body::Finding(finding) => finding.message.len(),
     }

@@ -1,14 +1,16 @@
 //! Which dissector reads which flow: what the flow table calls.
 
 use super::{
-    Context, Dissector, Output, Registration, Scope, Verdict,
+    Context, Dissector, Output, Reads, Registration, Scope, Verdict,
     budget::Budget,
     protocols::TABLE,
-    rows::Rows,
+    rows::{Row, Rows},
     slot::{AppSlot, Look, State},
     tcp::{TcpFlow, side},
 };
 use crate::record::KindSet;
+
+mod datagrams;
 
 /// One TCP segment, as its header tells it.
 #[derive(Clone, Copy, Debug)]
@@ -49,48 +51,16 @@ impl Dissectors {
         let rows = Rows::new(table, kinds);
         let shared = rows
             .iter()
-            .map(|row| (row.scope == Scope::Capture).then(row.new))
+            .map(|row| match (row.scope, row.reads) {
+                (Scope::Capture, Reads::With(new)) => Some(new()),
+                (Scope::Capture, Reads::NameAlone(_)) | (Scope::Flow, _) => None,
+            })
             .collect();
         Self {
             rows,
             shared,
             budget: Budget::default(),
         }
-    }
-
-    /// One datagram of a UDP flow. Answers the name of the protocol it carries,
-    /// for the protocol hierarchy.
-    pub fn datagram(
-        &mut self,
-        slot: &mut AppSlot,
-        context: &Context<'_>,
-        payload: &[u8],
-        out: &mut Output,
-    ) -> Option<&'static str> {
-        if matches!(slot.state, State::New) {
-            slot.state = self.claim_datagrams(context);
-        }
-        let (row, dissector) = match &mut slot.state {
-            State::Datagrams(row, dissector) => (*row, dissector),
-            State::Shared(row) => (*row, self.shared.get_mut(row.index())?.as_mut()?),
-            _ => return None,
-        };
-        if payload.is_empty() {
-            return None;
-        }
-        match dissector.data(context, payload, out).verdict {
-            Verdict::Undecided => return None,
-            Verdict::Mine => {}
-            verdict @ (Verdict::Done | Verdict::NotMine) => {
-                dissector.end(out);
-                slot.state = State::Settled;
-                if verdict == Verdict::NotMine {
-                    return None;
-                }
-            }
-        }
-        slot.recognise(row);
-        self.rows.get(row).map(|row| row.name)
     }
 
     /// One segment of a TCP flow, also without payload. Answers the name of the
@@ -110,13 +80,12 @@ impl Dissectors {
             State::New => slot.state = State::Settled,
             State::Looking(_) => self.look(slot, context, segment, out),
             State::Stream(_) => self.read(slot, context, segment, out),
-            State::Settled | State::Datagrams(..) | State::Shared(_) => {}
+            State::Settled | State::Watching(_) | State::Datagrams(..) | State::Shared(_) => {}
         }
         if segment.payload.is_empty() {
             return None;
         }
-        let row = slot.services.iter().rev().flatten().next()?;
-        self.rows.get(*row).map(|row| row.name)
+        self.name_of(slot.latest()?)
     }
 
     /// The flow is over, or is no longer followed. Must be called before its slot
@@ -155,15 +124,8 @@ impl Dissectors {
         self.budget.held()
     }
 
-    fn claim_datagrams(&self, context: &Context<'_>) -> State {
-        let Some(row) = self.rows.of_datagrams(context.flow) else {
-            return State::Settled;
-        };
-        if self.shared[row.index()].is_some() {
-            return State::Shared(row);
-        }
-        row.dissector(&self.rows)
-            .map_or(State::Settled, |dissector| State::Datagrams(row, dissector))
+    fn name_of(&self, row: Row) -> Option<&'static str> {
+        self.rows.get(row).map(|row| row.name)
     }
 
     /// Looks at the segment of an unclaimed flow.
@@ -190,7 +152,11 @@ impl Dissectors {
         // First bytes out of order: those still to come decide.
         let decide = in_order || look.begun[side];
         let row = decide
-            .then(|| self.rows.of_stream(context.flow, segment.payload, claims))
+            .then(|| {
+                let first = !look.begun[side];
+                self.rows
+                    .of_stream(context.flow, segment.payload, first, claims)
+            })
             .flatten();
         if decide && row.is_none() {
             look.miss(side, seq, segment);
@@ -200,6 +166,12 @@ impl Dissectors {
             look.next[side] = Some(seq);
         }
         let dissector = row.and_then(|row| Some((row, row.dissector(&self.rows)?)));
+        if let (Some(row), None) = (row, &dissector) {
+            look.miss(side, seq, segment);
+            slot.recognise(row);
+            slot.done.insert(row);
+            return slot.looked_in_vain();
+        }
         let flow = TcpFlow::new(dissector, claims, look.next);
         slot.state = State::Stream(Box::new(flow));
         self.read(slot, context, segment, out);
@@ -217,10 +189,29 @@ impl Dissectors {
             return;
         };
         let verdict = flow.segment(context, segment, &self.rows, &mut self.budget, out);
+        self.follow(slot, context, verdict, out);
+    }
+
+    /// Does what the dissector of a claimed flow wants after some bytes.
+    fn follow(
+        &mut self,
+        slot: &mut AppSlot,
+        context: &Context<'_>,
+        verdict: Verdict,
+        out: &mut Output,
+    ) {
+        let State::Stream(flow) = &mut slot.state else {
+            return;
+        };
         let row = flow.row();
+        let mut rest = Vec::new();
+        let mut next = [None; 2];
         let over = matches!(verdict, Verdict::Done | Verdict::NotMine);
         if over {
-            let next = flow.give_up(&mut self.budget, out);
+            if verdict == Verdict::Done {
+                rest = flow.rest(context.direction, &mut self.budget);
+            }
+            next = flow.give_up(&mut self.budget, out);
             let begun = [true; 2];
             slot.state = State::Looking(Look { next, begun });
             slot.looked_in_vain();
@@ -235,6 +226,31 @@ impl Dissectors {
             }
             Verdict::NotMine => slot.refused.insert(row),
         }
+        if !rest.is_empty() {
+            self.hand_on(slot, context, &rest, next, out);
+        }
+    }
+
+    /// Bytes behind those of a protocol that is done: an upgrade's first ones.
+    fn hand_on(
+        &mut self,
+        slot: &mut AppSlot,
+        context: &Context<'_>,
+        rest: &[u8],
+        next: [Option<u32>; 2],
+        out: &mut Output,
+    ) {
+        let claims = slot.claims();
+        let row = self.rows.of_stream(context.flow, rest, false, claims);
+        let dissector = row.and_then(|row| Some((row, row.dissector(&self.rows)?)));
+        if dissector.is_none() {
+            return;
+        }
+        let mut flow = TcpFlow::new(dissector, claims, next);
+        let verdict = flow.begin_with(context, rest, &self.rows, &mut self.budget, out);
+        slot.state = State::Stream(Box::new(flow));
+        // Each turn has one protocol less that may have it, and fewer bytes.
+        self.follow(slot, context, verdict, out);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which row of the table a flow belongs to.
 
-use super::{Begins, Dissector, FlowRef, Registration, Transport, protocols::TABLE};
+use super::{Begins, Dissector, FlowRef, Looks, Reads, Registration, Transport, protocols::TABLE};
 use crate::record::KindSet;
 
 /// A row's place among those in use.
@@ -17,6 +17,12 @@ pub(super) struct Claims {
     pub(super) done: RowSet,
     /// Not for its port alone.
     pub(super) refused: RowSet,
+}
+
+impl Claims {
+    fn all(self) -> RowSet {
+        RowSet(self.done.0 | self.refused.0)
+    }
 }
 
 /// [`RowSet`] has a bit for each.
@@ -39,21 +45,32 @@ pub(super) struct Rows {
     rows: Vec<&'static Registration>,
     tcp_ports: Vec<(u16, Row)>,
     udp_ports: Vec<(u16, Row)>,
-    /// With the first bytes they go by.
-    tcp_contents: Vec<(Begins, Row)>,
+    /// With what they go by at the first payload of a direction.
+    tcp_first: Vec<(Looks, Row)>,
+    /// The same, for those that come later as well.
+    tcp_later: Vec<(Looks, Row)>,
+    udp_first: Vec<(Looks, Row)>,
 }
 
 impl Rows {
     pub(super) fn new(table: &'static [Registration], kinds: KindSet) -> Self {
         let wanted = table.iter().filter(|row| kinds.contains(row.kind));
         let rows: Vec<_> = wanted.take(ROWS_MAX).collect();
-        let tcp = numbered(&rows).filter(|(_, row)| row.transport == Transport::Tcp);
+        let looks = |transport, later: bool| -> Vec<(Looks, Row)> {
+            let rows = numbered(&rows).filter(|(_, row)| row.transport == transport);
+            rows.filter_map(|(at, row)| match row.begins {
+                Begins::First(looks) if !later => Some((looks, at)),
+                Begins::Later(looks) => Some((looks, at)),
+                Begins::Anyhow | Begins::First(_) => None,
+            })
+            .collect()
+        };
         Self {
             tcp_ports: ports(&rows, Transport::Tcp),
             udp_ports: ports(&rows, Transport::Udp),
-            tcp_contents: tcp
-                .filter_map(|(at, row)| Some((row.begins?, at)))
-                .collect(),
+            tcp_first: looks(Transport::Tcp, false),
+            tcp_later: looks(Transport::Tcp, true),
+            udp_first: looks(Transport::Udp, false),
             rows,
         }
     }
@@ -67,23 +84,47 @@ impl Rows {
     }
 
     pub(super) fn any_tcp(&self) -> bool {
-        !self.tcp_ports.is_empty() || !self.tcp_contents.is_empty()
+        !self.tcp_ports.is_empty() || !self.tcp_first.is_empty()
     }
 
-    /// The row for a UDP flow.
-    pub(super) fn of_datagrams(&self, flow: &FlowRef) -> Option<Row> {
-        by_port(&self.udp_ports, flow, RowSet::default())
+    /// The row for a UDP flow of which `data` is a direction's first payload. The server's
+    /// port counts for more than the bytes: multicast DNS looks like any other.
+    pub(super) fn of_datagrams(&self, flow: &FlowRef, data: &[u8], claims: Claims) -> Option<Row> {
+        let not = claims.all();
+        self.by_port(&self.udp_ports, flow.server.port, data, not)
+            .or_else(|| by_content(&self.udp_first, data, not))
+            .or_else(|| self.by_port(&self.udp_ports, flow.client.port, data, not))
     }
 
-    /// The row for a TCP flow in which `data` was seen; what the bytes look like
-    /// counts for more than the port.
-    pub(super) fn of_stream(&self, flow: &FlowRef, data: &[u8], claims: Claims) -> Option<Row> {
-        let mut contents = self.tcp_contents.iter();
-        let by_content = contents
-            .find(|(begins, row)| !claims.done.contains(*row) && begins(data))
-            .map(|(_, row)| *row);
-        let not = RowSet(claims.done.0 | claims.refused.0);
-        by_content.or_else(|| by_port(&self.tcp_ports, flow, not))
+    /// The row for a TCP flow in which `data` was seen, as a direction's first payload or
+    /// later; what the bytes look like counts for more than the port.
+    pub(super) fn of_stream(
+        &self,
+        flow: &FlowRef,
+        data: &[u8],
+        first: bool,
+        claims: Claims,
+    ) -> Option<Row> {
+        let contents = match first {
+            true => &self.tcp_first,
+            false => &self.tcp_later,
+        };
+        let not = claims.all();
+        // The server's port first: a client's may be any.
+        by_content(contents, data, claims.done)
+            .or_else(|| self.by_port(&self.tcp_ports, flow.server.port, data, not))
+            .or_else(|| self.by_port(&self.tcp_ports, flow.client.port, data, not))
+    }
+
+    fn by_port(&self, ports: &[(u16, Row)], port: u16, data: &[u8], not: RowSet) -> Option<Row> {
+        let first = ports.partition_point(|(p, _)| *p < port);
+        let rows = ports[first..].iter().take_while(|(p, _)| *p == port);
+        let looks = |row: Row| match self.get(row).map(|row| row.reads) {
+            Some(Reads::NameAlone(looks)) => looks(data),
+            Some(Reads::With(_)) | None => true,
+        };
+        rows.map(|(_, row)| *row)
+            .find(|row| !not.contains(*row) && looks(*row))
     }
 }
 
@@ -93,19 +134,17 @@ impl Row {
     }
 
     pub(super) fn dissector(self, rows: &Rows) -> Option<Box<dyn Dissector>> {
-        rows.get(self).map(|row| (row.new)())
+        match rows.get(self)?.reads {
+            Reads::With(new) => Some(new()),
+            Reads::NameAlone(_) => None,
+        }
     }
 }
 
-/// The server's port first: a client's may be any.
-fn by_port(ports: &[(u16, Row)], flow: &FlowRef, not: RowSet) -> Option<Row> {
-    [flow.server.port, flow.client.port]
-        .into_iter()
-        .find_map(|port| {
-            let first = ports.partition_point(|(p, _)| *p < port);
-            let rows = ports[first..].iter().take_while(|(p, _)| *p == port);
-            rows.map(|(_, row)| *row).find(|row| !not.contains(*row))
-        })
+fn by_content(contents: &[(Looks, Row)], data: &[u8], not: RowSet) -> Option<Row> {
+    let mut contents = contents.iter();
+    let found = contents.find(|(looks, row)| !not.contains(*row) && looks(data));
+    found.map(|(_, row)| *row)
 }
 
 fn ports(rows: &[&'static Registration], transport: Transport) -> Vec<(u16, Row)> {

@@ -32,6 +32,8 @@ pub(super) enum State {
     New,
     /// Nobody wants more of it.
     Settled,
+    /// A UDP flow that nobody has claimed yet: which directions have been looked at.
+    Watching([bool; 2]),
     Datagrams(Row, Box<dyn Dissector>),
     /// Read by the capture's own instance.
     Shared(Row),
@@ -54,6 +56,11 @@ impl AppSlot {
             done: self.done,
             refused: self.refused,
         }
+    }
+
+    /// The protocol that was recognised last.
+    pub(super) fn latest(&self) -> Option<Row> {
+        self.services.iter().rev().flatten().next().copied()
     }
 
     pub(super) fn looked_in_vain(&mut self) {

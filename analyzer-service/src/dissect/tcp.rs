@@ -95,6 +95,28 @@ impl TcpFlow {
         }
     }
 
+    /// What the dissector that is done left over of this direction: it may be the next
+    /// protocol's first bytes.
+    pub(super) fn rest(&mut self, direction: Direction, budget: &mut Budget) -> Vec<u8> {
+        let carry = &mut self.reader.carries[side(direction)];
+        budget.give_back(carry.bytes.len());
+        std::mem::take(&mut carry.bytes)
+    }
+
+    /// Shows the dissector what another one left over, in front of what is to come.
+    pub(super) fn begin_with(
+        &mut self,
+        context: &Context<'_>,
+        rest: &[u8],
+        rows: &Rows,
+        budget: &mut Budget,
+        out: &mut Output,
+    ) -> Verdict {
+        self.reader
+            .piece(context, Piece::Data(rest), rows, budget, out);
+        self.reader.verdict
+    }
+
     /// The dissector emits what waits; what is held is given back. Answers where
     /// each direction goes on.
     pub(super) fn give_up(&mut self, budget: &mut Budget, out: &mut Output) -> [Option<u32>; 2] {
@@ -126,7 +148,7 @@ impl Reader {
             return;
         }
         if let (None, Piece::Data(data)) = (&self.dissector, piece) {
-            let row = rows.of_stream(context.flow, data, self.claims);
+            let row = rows.of_stream(context.flow, data, true, self.claims);
             self.dissector = row.and_then(|row| Some((row, row.dissector(rows)?)));
         }
         let Some((_, dissector)) = &mut self.dissector else {

@@ -12,7 +12,7 @@ pub(super) use damage::survives_damage;
 use lines::line;
 
 use super::{AppSlot, Context, Direction, Dissectors, Output, Segment, TcpFlags};
-use crate::record::{Endpoint, FlowRef, KindSet, Time};
+use crate::record::{Endpoint, FlowRef, KindSet, Record, Time};
 
 /// Some flows of one capture; a packet each millisecond.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(super) struct Lab {
     pub(super) out: Output,
     /// All that went out, rendered.
     pub(super) log: String,
+    /// The same records.
+    pub(super) kept: Vec<Record>,
     flows: Vec<Talk>,
     packets: u64,
 }
@@ -49,6 +51,7 @@ impl Lab {
             dissectors,
             out: Output::default(),
             log: String::new(),
+            kept: Vec::new(),
             flows: Vec::new(),
             packets: 0,
         }
@@ -191,6 +194,7 @@ impl Lab {
         }
         for record in self.out.records.drain(..) {
             writeln!(self.log, "{}", line(&record)).unwrap();
+            self.kept.push(record);
         }
     }
 }

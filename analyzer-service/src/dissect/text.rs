@@ -51,6 +51,31 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
     shorten(text)
 }
 
+/// Longest line looked at for what it says.
+const LINE_BYTES_MAX: usize = 512;
+
+/// What stands before the first line end; all there is of a longer one.
+#[must_use]
+pub fn first_line(data: &[u8]) -> &[u8] {
+    let front = &data[..data.len().min(LINE_BYTES_MAX)];
+    let end = front.iter().position(|byte| *byte == b'\n');
+    front[..end.unwrap_or(front.len())].trim_ascii_end()
+}
+
+/// Whether a line says `word`, in upper or lower case.
+#[must_use]
+pub fn says(line: &[u8], word: &[u8]) -> bool {
+    let front = &line[..line.len().min(LINE_BYTES_MAX)];
+    let mut places = front.windows(word.len());
+    places.any(|place| place.eq_ignore_ascii_case(word))
+}
+
+/// Whether a reply begins with this code (RFC 959, 4.2).
+#[must_use]
+pub fn has_code(data: &[u8], code: &[u8; 3]) -> bool {
+    data.starts_with(code) && matches!(data.get(3), Some(b' ' | b'-'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

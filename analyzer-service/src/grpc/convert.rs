@@ -35,6 +35,9 @@ pub(super) fn record(record: domain::Record, sequence: u64) -> pb::AnalysisRecor
         domain::Body::Dns(body) => pb::analysis_record::Kind::Dns(dns(*body)),
         domain::Body::Http(body) => pb::analysis_record::Kind::Http(http(*body)),
         domain::Body::Tls(body) => pb::analysis_record::Kind::Tls(tls(*body)),
+        domain::Body::Quic(body) => pb::analysis_record::Kind::Quic(quic(*body)),
+        domain::Body::Ssh(body) => pb::analysis_record::Kind::Ssh(ssh(*body)),
+        domain::Body::Dhcp(body) => pb::analysis_record::Kind::Dhcp(dhcp(*body)),
         domain::Body::Finding(body) => pb::analysis_record::Kind::Finding(finding(*body)),
     });
     out
@@ -80,8 +83,7 @@ fn http(http: domain::HttpTransaction) -> pb::HttpTransaction {
         response_time: http.response_time.map(duration),
         depth: http.depth,
         server: http.server,
-        // Of HTTP/2, which has no dissector.
-        grpc_status: None,
+        grpc_status: http.grpc_status,
         incomplete: http.incomplete,
     }
 }
@@ -99,8 +101,64 @@ fn tls(tls: domain::TlsHandshake) -> pb::TlsHandshake {
         resumed: tls.resumed,
         established: tls.established,
         alert: tls.alert,
-        // Fingerprints and certificates are not computed.
-        ..Default::default()
+        ja3: tls.ja3,
+        ja3s: tls.ja3s,
+        ja4: tls.ja4,
+        server_certificates: tls
+            .server_certificates
+            .iter()
+            .map(|one| certificate(one))
+            .collect(),
+    }
+}
+
+fn quic(quic: domain::QuicHandshake) -> pb::QuicHandshake {
+    pb::QuicHandshake {
+        version: quic.version.into(),
+        server_name: quic.server_name,
+        client_alpn: quic.client_alpn,
+        ja4: quic.ja4,
+    }
+}
+
+fn ssh(ssh: domain::SshHandshake) -> pb::SshHandshake {
+    pb::SshHandshake {
+        client_banner: ssh.client_banner,
+        server_banner: ssh.server_banner,
+        hassh: ssh.hassh,
+        hassh_server: ssh.hassh_server,
+    }
+}
+
+fn dhcp(dhcp: domain::DhcpExchange) -> pb::DhcpExchange {
+    let address = |address: Option<std::net::Ipv4Addr>| {
+        address.map_or(String::new(), |address| address.to_string())
+    };
+    pb::DhcpExchange {
+        client_mac: dhcp.client_mac,
+        host_name: dhcp.host_name,
+        assigned_address: address(dhcp.assigned_address),
+        server_address: address(dhcp.server_address),
+        lease_time: dhcp.lease_time.map(duration),
+        message_types: dhcp.message_types,
+        requested_address: address(dhcp.requested_address),
+    }
+}
+
+fn certificate(certificate: &domain::Certificate) -> pb::Certificate {
+    let is_read = !certificate.key_algorithm.is_empty();
+    pb::Certificate {
+        subject: certificate.subject.clone(),
+        issuer: certificate.issuer.clone(),
+        subject_alt_names: certificate.subject_alt_names.clone(),
+        not_before: is_read.then(|| timestamp(certificate.not_before)),
+        not_after: is_read.then(|| timestamp(certificate.not_after)),
+        sha256: certificate.sha256.clone(),
+        serial: certificate.serial.clone(),
+        signature_algorithm: certificate.signature_algorithm.clone(),
+        key_algorithm: certificate.key_algorithm.clone(),
+        key_bits: certificate.key_bits,
+        self_signed: certificate.self_signed,
     }
 }
 

@@ -172,11 +172,10 @@ fn kinds(numbers: &[i32]) -> Result<KindSet, RequestError> {
             Ok(pb::RecordKind::Dns) => Kind::Dns,
             Ok(pb::RecordKind::Http) => Kind::Http,
             Ok(pb::RecordKind::Tls) => Kind::Tls,
+            Ok(pb::RecordKind::Quic) => Kind::Quic,
+            Ok(pb::RecordKind::Ssh) => Kind::Ssh,
+            Ok(pb::RecordKind::Dhcp) => Kind::Dhcp,
             Ok(pb::RecordKind::Finding) => Kind::Finding,
-            // An empty answer would say that there is none in the capture.
-            Ok(later @ (pb::RecordKind::Quic | pb::RecordKind::Ssh | pb::RecordKind::Dhcp)) => {
-                return Err(RequestError::Unimplemented(later.as_str_name().into()));
-            }
             Ok(pb::RecordKind::Unspecified) | Err(_) => {
                 return Err(field(
                     "options.record_kinds",

@@ -1,9 +1,11 @@
+mod names;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::{
     dissect::{
-        Direction, Taken, Transport,
+        Begins, Direction, Taken, Transport,
         budget::ANALYSIS_BYTES_MAX,
         slot::LOOKS_MAX,
         tcp::CARRY_BYTES_MAX,
@@ -24,9 +26,9 @@ static TOYS: &[Registration] = &[Registration {
     kind: Kind::Dns,
     transport: Transport::Tcp,
     ports: &[7],
-    begins: Some(|data| data.first() == Some(&3)),
+    begins: Begins::Later(|data| data.first() == Some(&3)),
     scope: Scope::Flow,
-    new: || Box::new(Toy::default()),
+    reads: Reads::With(|| Box::new(Toy::default())),
 }];
 
 impl Dissector for Toy {
@@ -222,7 +224,7 @@ proptest! {
     ) {
         let row = row.get(TABLE);
         let mut lab = Lab::new();
-        let flow = lab.flow(4_000, row.ports[0]);
+        let flow = lab.flow(4_000, row.ports.first().copied().unwrap_or(8));
         for (from_client, payload, missing) in &sent {
             let from = if *from_client { Direction::ToServer } else { SERVER };
             match row.transport {

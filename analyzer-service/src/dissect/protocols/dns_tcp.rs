@@ -1,9 +1,10 @@
 //! DNS over TCP (RFC 1035, 4.2.2; RFC 7766): each message behind its length.
 
-use super::dns::{FLOW_QUERIES_MAX, Match, Message, Transactions};
+use super::dns::{self, FLOW_QUERIES_MAX, Match, Message, Transactions};
 use crate::{
     dissect::{
-        Context, Direction, Dissector, Output, Registration, Scope, Taken, Transport, Verdict,
+        Begins, Context, Direction, Dissector, Output, Reads, Registration, Scope, Taken,
+        Transport, Verdict,
     },
     record::Kind,
 };
@@ -13,19 +14,26 @@ pub(super) const REGISTRATION: Registration = Registration {
     kind: Kind::Dns,
     transport: Transport::Tcp,
     ports: &[53],
-    begins: None,
+    begins: Begins::First(begins),
     scope: Scope::Flow,
-    new: || {
+    reads: Reads::With(|| {
         Box::new(DnsTcp {
             transactions: Transactions::new("tcp", Match::Asker, FLOW_QUERIES_MAX),
             recognised: false,
             lost: [false; 2],
         })
-    },
+    }),
 };
 
 /// RFC 1035, 4.1.1.
 const HEADER_BYTES: usize = 12;
+
+/// One message, behind its length.
+fn begins(data: &[u8]) -> bool {
+    data.split_first_chunk().is_some_and(|(length, message)| {
+        usize::from(u16::from_be_bytes(*length)) == message.len() && dns::begins(message)
+    })
+}
 
 #[derive(Debug)]
 struct DnsTcp {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::dns::{Datagrams, Match, Transactions};
 use crate::{
-    dissect::{Registration, Scope, Transport},
+    dissect::{Begins, Reads, Registration, Scope, Transport},
     record::Kind,
 };
 
@@ -14,15 +14,15 @@ pub(super) const REGISTRATION: Registration = Registration {
     kind: Kind::Dns,
     transport: Transport::Udp,
     ports: &[5355],
-    begins: None,
+    begins: Begins::Anyhow,
     scope: Scope::Capture,
-    new: || {
+    reads: Reads::With(|| {
         Box::new(Datagrams {
             transactions: Transactions::new("llmnr", Match::Asker, QUERIES_MAX),
             answer_time_max: Some(ANSWER_TIME_MAX),
             read: Transactions::message,
         })
-    },
+    }),
 };
 
 /// Questions of the whole capture that wait for an answer.

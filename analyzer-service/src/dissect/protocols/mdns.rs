@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 
 use super::dns::{Datagrams, Match, Message, Question, Transactions, Waiting, codes, unasked};
 use crate::{
-    dissect::{Context, Output, Registration, Scope, Transport},
+    dissect::{Begins, Context, Output, Reads, Registration, Scope, Transport},
     record::{Body, DnsAnswer, Kind},
 };
 
@@ -17,15 +17,15 @@ pub(super) const REGISTRATION: Registration = Registration {
     kind: Kind::Dns,
     transport: Transport::Udp,
     ports: &[5353],
-    begins: None,
+    begins: Begins::Anyhow,
     scope: Scope::Capture,
-    new: || {
+    reads: Reads::With(|| {
         Box::new(Datagrams {
             transactions: Transactions::new(TRANSPORT, Match::Name, QUERIES_MAX),
             answer_time_max: Some(ANSWER_TIME_MAX),
             read: message,
         })
-    },
+    }),
 };
 
 const TRANSPORT: &str = "mdns";

@@ -4,7 +4,9 @@
 
 use super::http::{Request, Response};
 use crate::{
-    dissect::{Context, Dissector, Output, Registration, Scope, Taken, Transport, Verdict},
+    dissect::{
+        Begins, Context, Dissector, Output, Reads, Registration, Scope, Taken, Transport, Verdict,
+    },
     record::{Body, HttpTransaction, Kind},
 };
 
@@ -13,9 +15,9 @@ pub(super) const REGISTRATION: Registration = Registration {
     kind: Kind::Http,
     transport: Transport::Udp,
     ports: &[1900],
-    begins: None,
+    begins: Begins::Anyhow,
     scope: Scope::Flow,
-    new: || Box::new(Ssdp { messages: 0 }),
+    reads: Reads::With(|| Box::new(Ssdp { messages: 0 })),
 };
 
 #[derive(Debug)]

@@ -10,6 +10,15 @@ pub(super) fn line(record: &Record) -> String {
         Body::Dns(dns) => dns_line(dns),
         Body::Http(http) => http_line(http),
         Body::Tls(tls) => tls_line(tls),
+        Body::Quic(quic) => format!(
+            "quic {} {:?} {:?} {}",
+            quic.version, quic.server_name, quic.client_alpn, quic.ja4
+        ),
+        Body::Ssh(ssh) => format!(
+            "ssh {:?} {:?} hassh={} server={}",
+            ssh.client_banner, ssh.server_banner, ssh.hassh, ssh.hassh_server
+        ),
+        Body::Dhcp(dhcp) => format!("{dhcp:?}"),
         other => format!("{other:?}"),
     };
     format!("#{} flow {flow}: {body}", record.packet_number)
@@ -68,6 +77,9 @@ fn http_line(http: &HttpTransaction) -> String {
     if let Some(time) = http.response_time {
         write!(line, " in {time:?}").unwrap();
     }
+    if let Some(status) = http.grpc_status {
+        write!(line, " grpc={status}").unwrap();
+    }
     if http.incomplete {
         line.push_str(" incomplete");
     }
@@ -95,6 +107,11 @@ fn tls_line(tls: &TlsHandshake) -> String {
     for (word, set) in [("resumed", tls.resumed), ("established", tls.established)] {
         if set {
             write!(line, " {word}").unwrap();
+        }
+    }
+    if tls.server_hello_seen && !tls.server_certificates.is_empty() {
+        for certificate in &tls.server_certificates {
+            write!(line, " cert {:?}", certificate.subject).unwrap();
         }
     }
     if !tls.alert.is_empty() {

@@ -118,10 +118,6 @@ fn options_that_make_no_sense_are_refused_by_name() {
         "options.record_kinds: unknown kind 99",
     );
     check_refused(
-        with_options(kinds(vec![pb::RecordKind::Quic.into()])),
-        "RECORD_KIND_QUIC is not implemented yet",
-    );
-    check_refused(
         with_options(pb::AnalysisOptions {
             filter: "port 53 or port http or ftp and 80 or or".into(),
             ..Default::default()

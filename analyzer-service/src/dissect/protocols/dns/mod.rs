@@ -6,6 +6,7 @@
 //! names and typed data where this wants text once.
 
 pub(super) mod codes;
+mod looks;
 mod message;
 mod name;
 mod queue;
@@ -14,6 +15,7 @@ mod svcb;
 mod transactions;
 mod wire;
 
+pub(super) use looks::begins;
 pub(super) use message::{Message, Question};
 pub(super) use queue::Match;
 pub(super) use transactions::{Transactions, Waiting, unasked};
@@ -21,7 +23,9 @@ pub(super) use transactions::{Transactions, Waiting, unasked};
 use std::time::Duration;
 
 use crate::{
-    dissect::{Context, Dissector, Output, Registration, Scope, Taken, Transport, Verdict},
+    dissect::{
+        Begins, Context, Dissector, Output, Reads, Registration, Scope, Taken, Transport, Verdict,
+    },
     record::{Kind, Time},
 };
 
@@ -30,15 +34,15 @@ pub(super) const REGISTRATION: Registration = Registration {
     kind: Kind::Dns,
     transport: Transport::Udp,
     ports: &[53],
-    begins: None,
+    begins: Begins::First(begins),
     scope: Scope::Flow,
-    new: || {
+    reads: Reads::With(|| {
         Box::new(Datagrams {
             transactions: Transactions::new("udp", Match::Asker, FLOW_QUERIES_MAX),
             answer_time_max: None,
             read: Transactions::message,
         })
-    },
+    }),
 };
 
 /// Queries of one flow that wait for an answer; a resolver that keeps its port

@@ -16,7 +16,8 @@ use side::{Phase, Side};
 
 use crate::{
     dissect::{
-        Context, Direction, Dissector, Output, Registration, Scope, Taken, Transport, Verdict,
+        Begins, Context, Direction, Dissector, Output, Reads, Registration, Scope, Taken,
+        Transport, Verdict,
     },
     record::Kind,
 };
@@ -29,9 +30,9 @@ pub(super) const REGISTRATION: Registration = Registration {
         80, 81, 591, 631, 1080, 2869, 3000, 3128, 3689, 5000, 5357, 5985, 8000, 8008, 8080, 8081,
         8088, 8118, 8123, 8180, 8888, 9080, 11371,
     ],
-    begins: Some(head::begins),
+    begins: Begins::Later(head::begins),
     scope: Scope::Flow,
-    new: || Box::new(Http::default()),
+    reads: Reads::With(|| Box::new(Http::default())),
 };
 
 #[derive(Debug, Default)]
@@ -205,7 +206,8 @@ impl Http {
                         }
                     }
                     if self.over {
-                        return data.len();
+                        // What follows is another protocol's.
+                        return at;
                     }
                 }
             }

@@ -140,7 +140,7 @@ fn bytes_that_are_no_text_are_escaped() {
 #[test]
 fn other_text_protocols_are_left_alone() {
     for first in [
-        "OPTIONS sip:a SIP/2.0\r\n\r\n",
+        "OPTIONS rtsp://a RTSP/1.0\r\n\r\n",
         "PRI * HTTP/2.0\r\n\r\n",
         "220 hello\r\n",
     ] {

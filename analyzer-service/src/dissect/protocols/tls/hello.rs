@@ -12,8 +12,11 @@ use crate::dissect::text::wire_text;
 /// Of a client's offers, kept.
 const PROTOCOLS_MAX: usize = 64;
 
-const SERVER_NAME: u16 = 0;
-const ALPN: u16 = 16;
+pub(super) const SERVER_NAME: u16 = 0;
+const SUPPORTED_GROUPS: u16 = 10;
+const POINT_FORMATS: u16 = 11;
+const SIGNATURE_ALGORITHMS: u16 = 13;
+pub(super) const ALPN: u16 = 16;
 const PRE_SHARED_KEY: u16 = 41;
 const SUPPORTED_VERSIONS: u16 = 43;
 
@@ -24,18 +27,32 @@ const RETRY_RANDOM: [u8; 32] = [
 ];
 
 #[derive(Debug, Default)]
-pub(super) struct ClientHello {
-    pub(super) server_name: String,
-    pub(super) protocols: Vec<String>,
+pub(in super::super) struct ClientHello {
+    pub(in super::super) server_name: String,
+    pub(in super::super) protocols: Vec<String>,
     /// Highest offered.
     pub(super) version: u16,
+    /// What the message's own version field says.
+    pub(super) legacy_version: u16,
     pub(super) session_id: Vec<u8>,
+    /// All lists below in the order of the message, reserved values (RFC 8701) included.
+    pub(super) cipher_suites: Vec<u16>,
+    pub(super) extensions: Vec<u16>,
+    pub(super) groups: Vec<u16>,
+    pub(super) point_formats: Vec<u8>,
+    pub(super) signature_algorithms: Vec<u16>,
+    /// The first protocol as sent.
+    pub(super) first_protocol: Vec<u8>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct ServerHello {
     pub(super) is_retry: bool,
     pub(super) version: u16,
+    /// What the message's own version field says.
+    pub(super) legacy_version: u16,
+    /// Types, in the order of the message.
+    pub(super) extensions: Vec<u16>,
     pub(super) cipher_suite: u16,
     pub(super) protocol: String,
     pub(super) session_id: Vec<u8>,
@@ -43,19 +60,33 @@ pub(super) struct ServerHello {
 }
 
 impl ClientHello {
-    pub(super) fn parse(body: &[u8]) -> Option<Self> {
+    /// The message without its header; none when it is cut or invalid.
+    pub(in super::super) fn parse(body: &[u8]) -> Option<Self> {
         let (_, parsed) = parse_tls_handshake_client_hello(body).ok()?;
         let mut hello = Self {
             version: parsed.version.0,
+            legacy_version: parsed.version.0,
             session_id: parsed.session_id.unwrap_or_default().to_vec(),
+            cipher_suites: parsed.ciphers.iter().map(|suite| suite.0).collect(),
             ..Self::default()
         };
         for (kind, content) in extensions(parsed.ext.unwrap_or_default()) {
+            hello.extensions.push(kind);
             match kind {
                 SERVER_NAME if hello.server_name.is_empty() => {
                     hello.server_name = server_name(content).unwrap_or_default();
                 }
-                ALPN => hello.protocols = protocols(content),
+                ALPN => {
+                    hello.protocols = protocols(content);
+                    hello.first_protocol = first_protocol(content).unwrap_or_default().to_vec();
+                }
+                SUPPORTED_GROUPS => hello.groups = numbers(content.get(2..).unwrap_or_default()),
+                POINT_FORMATS => {
+                    hello.point_formats = content.get(1..).unwrap_or_default().to_vec();
+                }
+                SIGNATURE_ALGORITHMS => {
+                    hello.signature_algorithms = numbers(content.get(2..).unwrap_or_default());
+                }
                 SUPPORTED_VERSIONS => {
                     let offered = highest_version(content.get(1..).unwrap_or_default());
                     hello.version = offered.unwrap_or(hello.version);
@@ -73,11 +104,13 @@ impl ServerHello {
         let mut hello = Self {
             is_retry: parsed.random == RETRY_RANDOM,
             version: parsed.version.0,
+            legacy_version: parsed.version.0,
             cipher_suite: parsed.cipher.0,
             session_id: parsed.session_id.unwrap_or_default().to_vec(),
             ..Self::default()
         };
         for (kind, content) in extensions(parsed.ext.unwrap_or_default()) {
+            hello.extensions.push(kind);
             match (kind, content) {
                 (ALPN, _) => {
                     hello.protocol = protocols(content).into_iter().next().unwrap_or_default();
@@ -123,11 +156,24 @@ fn protocols(content: &[u8]) -> Vec<String> {
     }
 }
 
+/// RFC 7301, 3.1: behind the list's length, behind its own.
+fn first_protocol(content: &[u8]) -> Option<&[u8]> {
+    let (&[_, _, length], rest) = content.split_first_chunk()?;
+    rest.get(..usize::from(length))
+}
+
+fn numbers(content: &[u8]) -> Vec<u16> {
+    let (numbers, _) = content.as_chunks();
+    numbers
+        .iter()
+        .map(|pair| u16::from_be_bytes(*pair))
+        .collect()
+}
+
 /// Those reserved to keep peers tolerant (RFC 8701) and unknown ones aside. A draft
 /// of TLS 1.3 is newer than TLS 1.2, but not than the real one.
 fn highest_version(content: &[u8]) -> Option<u16> {
-    let (versions, _) = content.as_chunks();
-    let versions = versions.iter().map(|version| u16::from_be_bytes(*version));
+    let versions = numbers(content).into_iter();
     let known = |version: &u16| matches!(version, 0x0300..=TLS_1_3 | 0x7f00..=0x7fff);
     let age = |version: &u16| (*version == TLS_1_3, *version);
     versions.filter(known).max_by_key(age)

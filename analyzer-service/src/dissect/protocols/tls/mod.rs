@@ -7,18 +7,23 @@
 //! long to be an alert; where one direction is not in the capture, a number of
 //! encrypted records.
 
+mod certificate;
+mod fingerprint;
 mod handshake;
 mod hello;
 mod names;
 mod records;
 
-use hello::{ClientHello, ServerHello};
+pub(in super::super) use fingerprint::Fingerprints;
+pub(super) use fingerprint::{Carrier, of_client};
+pub(super) use hello::ClientHello;
+use hello::ServerHello;
 use records::{Records, Unit};
 
 use crate::{
     dissect::{
-        Context, Direction, Dissector, Malformed, Origin, Output, Registration, Scope, Taken,
-        Transport, Verdict,
+        Begins, Context, Direction, Dissector, Malformed, Origin, Output, Reads, Registration,
+        Scope, Taken, Transport, Verdict,
     },
     record::{Kind, TlsHandshake},
 };
@@ -33,9 +38,9 @@ pub(super) const REGISTRATION: Registration = Registration {
         6619, 6697, 7202, 8443, 8883, 9443, 10161, 10162, 11751, 12013, 12109, 14143, 15002, 16995,
         41230,
     ],
-    begins: Some(records::begins),
+    begins: Begins::Later(records::begins),
     scope: Scope::Flow,
-    new: || Box::new(Tls::default()),
+    reads: Reads::With(|| Box::new(Tls::default())),
 };
 
 /// An encrypted alert of TLS 1.3: level, description, type, and the longest tag.
@@ -146,6 +151,16 @@ const MALFORMED_HELLO: Malformed = Malformed {
     message: "hello cut or invalid",
 };
 
+const MALFORMED_CHAIN: Malformed = Malformed {
+    code: "malformed-tls",
+    message: "certificate message cut or invalid",
+};
+
+const MALFORMED_CERTIFICATE: Malformed = Malformed {
+    code: "malformed-certificate",
+    message: "not an X.509 certificate",
+};
+
 impl Tls {
     fn side(&mut self, context: &Context<'_>) -> &mut Side {
         match context.direction {
@@ -166,7 +181,7 @@ impl Tls {
         match unit {
             Unit::ClientHello(body) => match ClientHello::parse(&body) {
                 Some(hello) => {
-                    self.client_hello(context, hello);
+                    self.client_hello(context, hello, out);
                     self.hold(out);
                 }
                 None => out.malformed.push(MALFORMED_HELLO),
@@ -178,6 +193,12 @@ impl Tls {
                 }
                 None => out.malformed.push(MALFORMED_HELLO),
             },
+            Unit::Certificate(body) => {
+                // What a client proves itself with is no server's.
+                if context.direction == Direction::ToClient {
+                    self.certificates(context, &body, out);
+                }
+            }
             Unit::CipherChange => {
                 // In TLS 1.3 it means nothing and hellos may follow (RFC 8446, D.4).
                 let hello_to_come = self.retry && !self.side(context).hello_seen;

@@ -9,8 +9,9 @@ const RECORD_BYTES_MAX: usize = (1 << 14) + 2_048;
 
 const MESSAGE_HEADER_BYTES: usize = 4;
 
-/// Longest hello read. Those with post-quantum keys have some 2 KiB.
-const HELLO_BYTES_MAX: usize = 64 << 10;
+/// Longest message read. Hellos with post-quantum keys have some 2 KiB, chains of
+/// certificates some 10.
+const MESSAGE_BYTES_MAX: usize = 64 << 10;
 
 /// Records that one hello may be spread over. Whole records would need 4; each
 /// more is read again with every segment, so a hello in single bytes is refused.
@@ -24,6 +25,7 @@ const HEARTBEAT: u8 = 24;
 
 const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
+const CERTIFICATE: u8 = 11;
 
 /// Cuts one direction into what the dissector wants to know.
 #[derive(Debug, Default)]
@@ -47,6 +49,8 @@ pub(super) enum Unit<'a> {
     /// Without the message's header.
     ClientHello(Cow<'a, [u8]>),
     ServerHello(Cow<'a, [u8]>),
+    /// The chain of one side.
+    Certificate(Cow<'a, [u8]>),
     CipherChange,
     /// A handshake record that cannot be read.
     Encrypted,
@@ -171,7 +175,7 @@ impl Records {
         };
         let bytes = u32::from_be_bytes([0, high, middle, low]);
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-        if !matches!(kind, CLIENT_HELLO | SERVER_HELLO) || bytes > HELLO_BYTES_MAX {
+        if !matches!(kind, CLIENT_HELLO | SERVER_HELLO | CERTIFICATE) || bytes > MESSAGE_BYTES_MAX {
             self.left = header.left;
             self.skip = bytes;
             return (header.taken, None);
@@ -187,7 +191,8 @@ impl Records {
         };
         let unit = match kind {
             CLIENT_HELLO => Unit::ClientHello(body),
-            _ => Unit::ServerHello(body),
+            SERVER_HELLO => Unit::ServerHello(body),
+            _ => Unit::Certificate(body),
         };
         (whole.taken, Some(unit))
     }

@@ -1,10 +1,11 @@
 mod damage;
+mod fingerprints;
 mod wire;
 
 use expect_test::{Expect, expect};
 
-pub(in super::super) use wire::client_hello;
 use wire::*;
+pub(in super::super) use wire::{client_hello, client_hello_message};
 
 use crate::dissect::{
     Direction,
@@ -77,10 +78,11 @@ fn tls_1_2_is_established_by_both_finished() {
             ),
             (SERVER, finished),
         ],
-        &expect![[r#"
+        &expect![[r##"
+            #4 malformed-tls: certificate message cut or invalid
             #6 flow 1: tls "a.example" offers TLS 1.3 ["h2", "http/1.1"] -> TLS 1.2 TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 "h2" established
             end of flow 1: ["tls"]
-        "#]],
+        "##]],
     );
 }
 
@@ -201,11 +203,14 @@ fn it_is_known_by_its_first_bytes_after_another_protocol() {
     lab.send(flow, CLIENT, &client_hello("mail.example"));
     lab.send(flow, SERVER, &server_hello_1_3());
     lab.end(flow);
-    expect![[r#"
+    expect![[r##"
+        #3 is smtp
+        #4 is smtp
+        #5 is smtp
         #6 is tls
         #7 is tls
         #7 flow 1: tls "mail.example" offers TLS 1.3 ["h2", "http/1.1"] -> TLS 1.3 TLS_AES_128_GCM_SHA256 ""
-        end of flow 1: ["tls"]
-    "#]]
+        end of flow 1: ["smtp", "tls"]
+    "##]]
     .assert_eq(&lab.log);
 }

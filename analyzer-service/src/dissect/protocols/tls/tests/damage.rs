@@ -21,9 +21,13 @@ fn a_hello_in_more_records_than_any_needs_is_refused() {
 fn other_protocols_on_its_ports_are_left_alone() {
     check(
         &[(CLIENT, b"SSH-2.0-x\r\n".to_vec()), (SERVER, vec![0; 50])],
-        &expect![[r#"
-        end of flow 1: []
-    "#]],
+        &expect![[r##"
+            #3 is ssh
+            #4 is ssh
+            #4 malformed-ssh: identification or key exchange cut or invalid
+            #4 flow 1: ssh "SSH-2.0-x" "" hassh= server=
+            end of flow 1: ["ssh"]
+        "##]],
     );
 }
 

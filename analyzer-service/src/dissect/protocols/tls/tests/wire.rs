@@ -20,7 +20,7 @@ pub(super) fn message(kind: u8, body: &[u8]) -> Vec<u8> {
 }
 
 /// The handshake message: a name, two protocols, TLS 1.3 and a reserved version.
-pub(super) fn client_hello_message(name: &str) -> Vec<u8> {
+pub(in super::super::super) fn client_hello_message(name: &str) -> Vec<u8> {
     let host = [&[0][..], &sized::<2>(name.as_bytes())].concat();
     let protocols = [sized::<1>(b"h2"), sized::<1>(b"http/1.1")].concat();
     let extensions = [

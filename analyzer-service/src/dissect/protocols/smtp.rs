@@ -1,0 +1,28 @@
+//! SMTP (RFC 5321).
+
+use crate::dissect::{
+    Registration, Transport,
+    text::{first_line, has_code, says},
+};
+
+pub(super) const REGISTRATION: Registration =
+    Registration::named("smtp", Transport::Tcp, &[25, 587, 2525], begins, may_be);
+
+/// A greeting that says so, or a client's.
+fn begins(data: &[u8]) -> bool {
+    is_hello(data) || has_code(data, b"220") && says(first_line(data), b"SMTP")
+}
+
+fn may_be(data: &[u8]) -> bool {
+    is_hello(data)
+        || [b"220", b"421", b"554"]
+            .iter()
+            .any(|code| has_code(data, code))
+}
+
+fn is_hello(data: &[u8]) -> bool {
+    [&b"EHLO "[..], b"HELO "].iter().any(|word| {
+        let front = data.get(..word.len());
+        front.is_some_and(|front| front.eq_ignore_ascii_case(word))
+    })
+}
