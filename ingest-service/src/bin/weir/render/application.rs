@@ -119,6 +119,14 @@ fn http_row(row: &HttpRow, days: bool, view: View) -> [String; 10] {
         status @ 1..400 => status.to_string(),
         status => view.paint(Tone::Warning, &status.to_string()),
     };
+    let status = match transaction.grpc_status {
+        None => status,
+        Some(0) => format!("{status} grpc 0"),
+        Some(grpc) => {
+            let grpc = view.paint(Tone::Warning, &format!("grpc {grpc}"));
+            format!("{status} {grpc}")
+        }
+    };
     let took = transaction.response_time.as_ref().and_then(proto_span);
     let cut = if transaction.incomplete { "+" } else { "" };
     [
@@ -268,7 +276,7 @@ fn finding_row(finding: &Finding, view: View) -> [String; 7] {
 }
 
 /// What the heading of a grouped table says; `None` when there is no table.
-fn grouped<K: Eq + std::hash::Hash, T>(
+pub(super) fn grouped<K: Eq + std::hash::Hash, T>(
     groups: &Groups<K, T>,
     limit: usize,
     thing: &str,

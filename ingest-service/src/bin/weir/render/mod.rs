@@ -5,6 +5,7 @@ mod capture;
 mod chart;
 pub(crate) mod list;
 mod network;
+mod sessions;
 pub(crate) mod table;
 pub(crate) mod text;
 mod tree;
@@ -28,6 +29,9 @@ pub(crate) fn report(title: &str, report: Report, view: View) -> String {
         dns,
         http,
         tls,
+        quic,
+        ssh,
+        dhcp,
         findings,
         ..
     } = report;
@@ -35,6 +39,9 @@ pub(crate) fn report(title: &str, report: Report, view: View) -> String {
     application::dns(dns, limit, view, &mut out);
     application::http(http, &summary, view, &mut out);
     application::tls(tls, limit, view, &mut out);
+    sessions::quic(quic, limit, view, &mut out);
+    sessions::ssh(ssh, limit, view, &mut out);
+    sessions::dhcp(dhcp, &summary, view, &mut out);
     application::findings(findings, view, &mut out);
     out
 }

@@ -1,4 +1,5 @@
 mod samples;
+mod sessions;
 
 use expect_test::{Expect, expect};
 use weir_shared::proto::analyzer::v1::{analysis_record::Kind, *};

@@ -2,6 +2,7 @@
 //! largest flows, groups of like things, never all records.
 
 pub(crate) mod groups;
+mod sessions;
 pub(crate) mod top;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use weir_shared::proto::analyzer::v1::{
 
 use crate::render::units::proto_span;
 use groups::Groups;
+pub(crate) use sessions::{DhcpRow, QuicGroup, QuicKey, SshGroup, SshKey};
 use top::Top;
 
 /// Answers kept of a group of DNS transactions: a row shows no more.
@@ -31,6 +33,10 @@ pub(crate) struct Report {
     /// In the order of their completion.
     pub(crate) http: Top<(), Box<HttpRow>>,
     pub(crate) tls: Groups<TlsKey, TlsGroup>,
+    pub(crate) quic: Groups<QuicKey, QuicGroup>,
+    pub(crate) ssh: Groups<SshKey, SshGroup>,
+    /// In the order of their completion.
+    pub(crate) dhcp: Top<(), Box<DhcpRow>>,
     /// The gravest first, then the most frequent.
     pub(crate) findings: Top<(i32, u64), Box<Finding>>,
 }
@@ -95,11 +101,14 @@ impl Report {
             dns: Groups::new(),
             http: Top::new(limit),
             tls: Groups::new(),
+            quic: Groups::new(),
+            ssh: Groups::new(),
+            dhcp: Top::new(limit),
             findings: Top::new(limit),
         }
     }
 
-    /// Takes one record in. Kinds without a table are counted by the summary.
+    /// Takes one record in.
     pub(crate) fn add(&mut self, record: AnalysisRecord) {
         let AnalysisRecord {
             time,
@@ -125,7 +134,12 @@ impl Report {
                 let rank = (finding.severity, finding.count);
                 self.findings.push(rank, Box::new(finding));
             }
-            Some(Kind::Quic(_) | Kind::Ssh(_) | Kind::Dhcp(_)) | None => {}
+            Some(Kind::Quic(handshake)) => self.add_quic(handshake, server),
+            Some(Kind::Ssh(handshake)) => self.add_ssh(handshake, server),
+            Some(Kind::Dhcp(exchange)) => {
+                self.dhcp.push((), Box::new(DhcpRow { time, exchange }));
+            }
+            None => {}
         }
     }
 

@@ -82,6 +82,37 @@ pub(super) fn dns(name: &str, code: &str, answers: &[&str]) -> Kind {
     })
 }
 
+pub(super) fn quic(name: &str) -> Kind {
+    Kind::Quic(QuicHandshake {
+        version: "1".to_owned(),
+        server_name: name.to_owned(),
+        client_alpn: vec!["h3".to_owned()],
+        ja4: "q13d0310h3_55b375c5d22e_cd85d2d88918".to_owned(),
+    })
+}
+
+pub(super) fn ssh(client: &str) -> Kind {
+    Kind::Ssh(SshHandshake {
+        client_banner: client.to_owned(),
+        server_banner: "SSH-2.0-OpenSSH_9.2".to_owned(),
+        hassh: "aae6b9604f6f3356543709a376d7f657".to_owned(),
+        hassh_server: "f430cd6761697a6a658ee1d45ed22e49".to_owned(),
+    })
+}
+
+pub(super) fn dhcp(assigned: &str) -> Kind {
+    let types = ["DISCOVER", "OFFER", "REQUEST", "ACK"];
+    Kind::Dhcp(DhcpExchange {
+        client_mac: "02:00:00:00:00:01".to_owned(),
+        host_name: "laptop".to_owned(),
+        assigned_address: assigned.to_owned(),
+        server_address: "192.0.2.2".to_owned(),
+        lease_time: (!assigned.is_empty()).then(|| took(500)).flatten(),
+        message_types: types.map(str::to_owned).into(),
+        requested_address: "192.0.2.77".to_owned(),
+    })
+}
+
 pub(super) fn summary(verdict: Verdict) -> Summary {
     let path = |path: &str, packets, bytes| ProtocolCount {
         path: path.to_owned(),
