@@ -167,7 +167,7 @@ done
 
 main() {
     local all=(dns llmnr mdns http web_snapped tls quic ssh icmp extension_headers vlan lossy
-        fragments tcp_ends scan sctp two_interfaces cooked) name
+        fragments tcp_ends scan sctp two_interfaces cooked http2 grpc quic_more dhcp mail) name
     for name in "${@:-${all[@]}}"; do
         network
         echo "recording $name"

@@ -23,7 +23,7 @@ import sys
 from datetime import datetime
 
 sys.path.append(str(pathlib.Path(__file__).parent.parent / "captures"))
-from expect import distinct, values  # noqa: E402
+from expect import HELLO, columns, distinct, ja4, values  # noqa: E402
 
 WEIR = pathlib.Path(os.environ.get("WEIR_BIN", "target/release")) / "weir"
 # Years 1 to 9999: the times that Weir clamps to.
@@ -129,9 +129,47 @@ def check_names(path, records):
     yield "DNS names", ours - answered | ours & queried, queried
     yield ("TLS server names", texts(records, "tls", "serverName"),
            set(distinct(path, "tls and not quic", "tls.handshake.extensions_server_name")))
-    yield ("HTTP hosts", texts(records, "http", "host"), set(distinct(path, "http.request", "http.host")))
-    yield ("HTTP requests", sum(bool(record.get("method")) for record in of_kind(records, "http")),
+    http = [record for record in records if record.get("http", {}).get("version") != "HTTP/2"]
+    yield ("HTTP hosts", texts(http, "http", "host"), set(distinct(path, "http.request", "http.host")))
+    yield ("HTTP requests", sum(bool(record.get("method")) for record in of_kind(http, "http")),
            len(values(path, "http.request", "http.request.method")))
+
+
+# By record kind and field, what tshark has of it.
+SHOWN = {
+    ("tls", "ja3"): "tls.handshake.ja3",
+    ("tls", "ja3s"): "tls.handshake.ja3s",
+    ("ssh", "clientBanner"): "ssh.protocol",
+    ("ssh", "hassh"): "ssh.kex.hassh",
+    ("ssh", "hasshServer"): "ssh.kex.hasshserver",
+    ("dhcp", "hostName"): "dhcp.option.hostname",
+    ("http", "target"): "http2.headers.path",
+}
+SERIAL, SSH_BANNER = "x509af.serialNumber", "ssh.protocol"
+
+
+def check_handshakes(path, records):
+    """Fingerprints, certificates and names of handshakes, against tshark."""
+    fields = [*SHOWN.values(), SERIAL]
+    theirs = {field: set() for field in fields}
+    for protocols, *row in columns(path, "tls or ssh or dhcp or http2", "frame.protocols", *fields):
+        for field, shown in zip(fields, row):
+            if not (field.startswith("tls.") and "quic" in protocols[0]):
+                theirs[field].update(shown)
+    http2 = [record for record in records if record.get("http", {}).get("version") == "HTTP/2"]
+    for (kind, ours), field in SHOWN.items():
+        seen = texts(http2 if kind == "http" else records, kind, ours)
+        if field == SSH_BANNER:
+            seen |= texts(records, kind, "serverBanner")
+        yield field, seen, theirs[field]
+    certificates = [one for tls in of_kind(records, "tls") for one in tls.get("serverCertificates", [])]
+    yield "serial numbers", {one["serial"] for one in certificates}, {text.lstrip("0") for text in theirs[SERIAL]}
+    hellos = columns(path, "tls.handshake.type == 1", "frame.protocols", "tls.handshake.extensions_server_name", *HELLO)
+    for kind, carrier, wanted in (("tls", "t", False), ("quic", "q", True)):
+        chosen = [row for protocols, *row in hellos if ("quic" in protocols[0].split(":")) == wanted]
+        yield f"JA4 of {kind}", texts(records, kind, "ja4"), {ja4(carrier, *row[1:]) for row in chosen}
+        if wanted:
+            yield "QUIC server names", texts(records, kind, "serverName"), {name for names, *_ in chosen for name in names}
 
 
 def check_flows(path, records):
@@ -158,6 +196,7 @@ def differences(path, known):
     checks = [check_counts(path, summary, known), check_blocks(path, summary), check_flows(path, records)]
     if path.parent.name in ("protocols", "captures"):
         checks.append(check_names(path, records))
+        checks.append(check_handshakes(path, records))
     if path.parent.name in ("community-id", "captures"):
         checks.append(check_community_ids(path, records))
     found = []

@@ -21,6 +21,13 @@ const CHUNK_BYTES: usize = 1021;
 /// Wireshark's encapsulation types as link types.
 const LINK_TYPES: [(&str, u32); 4] = [("1", 1), ("7", 101), ("25", 113), ("210", 276)];
 
+const HTTP_2: &str = "HTTP/2";
+
+/// From 1 (RFC 2132, 9.6).
+const DHCP_TYPES: [&str; 8] = [
+    "DISCOVER", "OFFER", "REQUEST", "DECLINE", "ACK", "NAK", "RELEASE", "INFORM",
+];
+
 async fn for_each(check: impl Fn(&Recording, &Analysis)) {
     let pair = Pair::start().await;
     let caller = pair.caller();
@@ -118,7 +125,7 @@ async fn names_are_those_of_tshark() {
                 Some(Kind::Dns(transaction)) if transaction.query_seen => {
                     dns.insert(transaction.query_name.clone());
                 }
-                Some(Kind::Http(transaction)) => {
+                Some(Kind::Http(transaction)) if transaction.version != HTTP_2 => {
                     http.insert(transaction.host.clone());
                     requests += u64::from(!transaction.method.is_empty());
                     if transaction.status != 0 {
@@ -146,6 +153,130 @@ async fn names_are_those_of_tshark() {
             let expected = recording.expected_texts("http_statuses");
             assert_eq!(statuses, expected, "{name}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn fingerprints_and_certificates_are_those_of_tshark() {
+    for_each(|recording, analysis| {
+        let mut texts: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        for record in &analysis.records {
+            let seen: &[(&str, &String)] = match &record.kind {
+                Some(Kind::Tls(tls)) => {
+                    let certificates = tls.server_certificates.iter();
+                    let serials = certificates.map(|one| one.serial.clone());
+                    texts.entry("certificates").or_default().extend(serials);
+                    &[("ja3", &tls.ja3), ("ja3s", &tls.ja3s), ("ja4", &tls.ja4)]
+                }
+                Some(Kind::Quic(quic)) => &[
+                    ("quic_server_names", &quic.server_name),
+                    ("quic_ja4", &quic.ja4),
+                ],
+                Some(Kind::Ssh(ssh)) => &[
+                    ("ssh_banners", &ssh.client_banner),
+                    ("ssh_banners", &ssh.server_banner),
+                    ("hassh", &ssh.hassh),
+                    ("hassh_server", &ssh.hassh_server),
+                ],
+                Some(Kind::Dhcp(dhcp)) => &[
+                    ("dhcp_host_names", &dhcp.host_name),
+                    ("dhcp_addresses", &dhcp.assigned_address),
+                ],
+                _ => &[],
+            };
+            for (key, text) in seen {
+                let texts = texts.entry(*key).or_default();
+                texts.insert((*text).clone());
+            }
+        }
+        for key in [
+            "ja3",
+            "ja3s",
+            "ja4",
+            "certificates",
+            "quic_server_names",
+            "quic_ja4",
+            "ssh_banners",
+            "hassh",
+            "hassh_server",
+            "dhcp_host_names",
+            "dhcp_addresses",
+        ] {
+            check_texts(recording, key, texts.remove(key).unwrap_or_default());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn streams_and_messages_are_those_of_tshark() {
+    for_each(|recording, analysis| {
+        let mut texts: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        let mut add = |key, text: String| texts.entry(key).or_default().push(text);
+        for record in &analysis.records {
+            match &record.kind {
+                Some(Kind::Http(transaction)) if transaction.version == HTTP_2 => {
+                    // The request of an upgraded connection's first stream was HTTP/1.
+                    if !transaction.target.is_empty() {
+                        add("http2_paths", transaction.target.clone());
+                    }
+                    add("http2_statuses", transaction.status.to_string());
+                    if let Some(status) = transaction.grpc_status {
+                        add("grpc_statuses", status.to_string());
+                    }
+                }
+                Some(Kind::Dhcp(dhcp)) => {
+                    for kind in &dhcp.message_types {
+                        let number = DHCP_TYPES.iter().position(|name| name == kind);
+                        add("dhcp_types", (1 + number.unwrap()).to_string());
+                    }
+                }
+                _ => {}
+            }
+        }
+        for key in [
+            "http2_paths",
+            "http2_statuses",
+            "grpc_statuses",
+            "dhcp_types",
+        ] {
+            let mut seen = texts.remove(key).unwrap_or_default();
+            seen.sort();
+            let expected = recording.expected_texts(key);
+            assert_eq!(seen, expected, "{}: {key}", recording.name);
+        }
+    })
+    .await;
+}
+
+/// Flows whose services tell how they went on.
+#[tokio::test]
+async fn services_are_recognised_by_content() {
+    for_each(|recording, analysis| {
+        let mut services = BTreeSet::new();
+        for record in &analysis.records {
+            if let Some(Kind::Flow(flow)) = &record.kind {
+                services.insert(flow.services.join(" "));
+            }
+        }
+        services.remove("");
+        let expected: &[&str] = match recording.name.as_str() {
+            "mail-and-mqtt.pcap" => &["mqtt", "smtp tls"],
+            "http2.pcap" => &["http http2", "http2"],
+            "grpc.pcap" => &["http2"],
+            "quic-versions.pcap" | "quic.pcap" => &["quic"],
+            "dhcp.pcap" => &["dhcp"],
+            "ssh.pcap" => &["ssh"],
+            "tls.pcap" | "tls-midstream.pcap" => &["tls"],
+            _ => return,
+        };
+        assert_eq!(
+            services.iter().collect::<Vec<_>>(),
+            expected,
+            "{}",
+            recording.name
+        );
     })
     .await;
 }
