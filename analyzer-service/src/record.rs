@@ -3,6 +3,7 @@
 
 mod application;
 mod capture;
+mod flow;
 
 use std::{net::IpAddr, time::Duration};
 
@@ -14,6 +15,7 @@ pub use capture::{
     CaptureInfo, Compression, Dropped, FileFormat, Interface, Progress, ProtocolCount, Stop,
     Summary, Talker, TimeSeries, Verdict,
 };
+pub use flow::{ConnState, Counters, EndReason, Flow, IcmpKind, TcpSide, TcpStats};
 
 /// Capture time in nanoseconds since the Unix epoch, within years 1 to 9999.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -174,64 +176,6 @@ impl Body {
             Self::Finding(_) => Kind::Finding,
         }
     }
-}
-
-/// One bidirectional flow, or one piece of it. Field meanings: `Flow` in records.proto.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Flow {
-    /// Lower case, in the order recognised.
-    pub services: Vec<&'static str>,
-    pub start_time: Time,
-    pub end_time: Time,
-    pub client_to_server: Counters,
-    pub server_to_client: Counters,
-    /// None for an interim update.
-    pub end_reason: Option<EndReason>,
-    pub tcp: Option<TcpFlags>,
-    /// Outermost first.
-    pub vlan_ids: Vec<u16>,
-    /// From 1.
-    pub part: u32,
-    pub first_packet_number: u64,
-    /// Absent where the link layer has none.
-    pub client_mac: Option<[u8; 6]>,
-    pub server_mac: Option<[u8; 6]>,
-    pub midstream: bool,
-    pub icmp: Option<IcmpKind>,
-    pub checksum_errors: u64,
-    /// An update of a flow that goes on; its counters are cumulative.
-    pub interim: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IcmpKind {
-    pub icmp_type: u8,
-    pub code: u8,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    pub packets: u64,
-    pub ip_bytes: u64,
-    pub payload_bytes: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndReason {
-    Fin,
-    Rst,
-    IdleTimeout,
-    ActiveTimeout,
-    /// The flow table was full.
-    Evicted,
-    CaptureEnd,
-}
-
-/// All TCP flags seen, per direction, as in the header.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TcpFlags {
-    pub client: u16,
-    pub server: u16,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

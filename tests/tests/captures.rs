@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use weir_shared::proto::analyzer::v1::{Verdict, analysis_record::Kind};
+use weir_shared::proto::analyzer::v1::{AnalysisOptions, Flow, Verdict, analysis_record::Kind};
 use weir_tests::{
     analysis::Analysis,
     pair::Pair,
@@ -287,4 +287,44 @@ fn check_texts(recording: &Recording, key: &str, mut got: BTreeSet<String>) {
     got.remove("");
     let wanted: BTreeSet<String> = recording.expected_texts(key).into_iter().collect();
     assert_eq!(got, wanted, "{}: {key}", recording.name);
+}
+
+fn tcp_flows(analysis: &Analysis) -> Vec<&Flow> {
+    let records = analysis.records.iter();
+    let flows = records.filter_map(|record| match &record.kind {
+        Some(Kind::Flow(flow)) => Some(flow),
+        _ => None,
+    });
+    flows.filter(|flow| flow.tcp.is_some()).collect()
+}
+
+#[tokio::test]
+async fn updates_of_a_long_flow_lead_to_its_record() {
+    let pair = Pair::start().await;
+    let caller = pair.caller();
+    let bytes = recordings::bytes("tcp-loss-and-reordering.pcap");
+    caller.store("c", &bytes, CHUNK_BYTES).await;
+    let options = AnalysisOptions {
+        interim_interval: Some(std::time::Duration::from_millis(50).into()),
+        ..Default::default()
+    };
+    let updated = caller.analyze("c", options).await.unwrap();
+    let plain = caller.analyze("c", Default::default()).await.unwrap();
+    let (updates, ends): (Vec<_>, Vec<_>) =
+        tcp_flows(&updated).into_iter().partition(|f| f.interim);
+    assert_eq!(ends, tcp_flows(&plain), "updates change nothing");
+    assert!(updates.len() > 1, "{updates:?}");
+    let told = |flow: &Flow| {
+        let tcp = flow.tcp.clone().unwrap();
+        let packets = flow.server_to_client.unwrap().packets;
+        (packets, tcp.server_retransmissions, tcp.server_out_of_order)
+    };
+    let [end] = ends[..] else {
+        panic!("one flow, not {ends:?}");
+    };
+    assert!(updates.iter().chain([&end]).is_sorted_by_key(|f| told(f)));
+    let tcp = end.tcp.clone().unwrap();
+    assert_eq!((&*tcp.state, &*tcp.history), ("SF", "ShADadtFf"));
+    assert_eq!(tcp.handshake_rtt.map(|rtt| rtt.nanos), Some(95_000));
+    assert_eq!(told(end), (37, 2, 6));
 }

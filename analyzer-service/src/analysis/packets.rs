@@ -164,8 +164,12 @@ impl Packets {
             entry.cut(self.stamp);
         }
         entry.count(frame, ip, located.direction, self.stamp);
-        if let Transport::Tcp(tcp) = &ip.transport {
-            entry.count_flags(tcp, located.direction);
+        match (&ip.transport, located.fragment_seq) {
+            (Transport::Tcp(tcp), _) => {
+                entry.count_segment(ip, tcp, located.direction, self.stamp.time);
+            }
+            (_, Some(seq)) => entry.count_fragment(ip, seq, located.direction),
+            (_, None) => {}
         }
         let dissection = Dissection {
             dissectors: &mut self.dissectors,

@@ -138,6 +138,10 @@ pub struct Ports {
 pub struct Tcp<'a> {
     pub ports: Ports,
     pub seq: u32,
+    /// Of no meaning without the flag ACK.
+    pub ack: u32,
+    /// As in the header, not scaled.
+    pub window: u16,
     pub header_bytes: u8,
     /// The twelve bits of the header: CWR to FIN, and those reserved above.
     pub flags: u16,

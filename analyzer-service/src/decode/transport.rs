@@ -59,6 +59,8 @@ impl<'a> Walk<'_, 'a> {
                 target: tcp.destination_port(),
             },
             seq: tcp.sequence_number(),
+            ack: tcp.acknowledgment_number(),
+            window: tcp.window_size(),
             header_bytes: tcp.data_offset() * 4,
             flags: u16::from_be_bytes([header[12] & 0x0f, header[13]]),
             payload: tcp.payload(),

@@ -2,12 +2,19 @@
 
 use std::time::Duration;
 
-use super::{key::FlowKey, roles::Roles};
+use super::{
+    key::FlowKey,
+    roles::Roles,
+    tcp::{Connection, Header},
+};
 use crate::{
     decode::{Frame, Ip, Tcp},
     dissect::{AppSlot, Direction},
-    record::{Counters, EndReason, Flow, FlowRef, IcmpKind, TcpFlags, Time},
+    record::{Counters, EndReason, Flow, FlowRef, IcmpKind, Time},
 };
+
+/// IANA protocol number.
+const TCP: u8 = 6;
 
 /// Where in time and in the capture a packet is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +43,8 @@ pub struct Entry {
     client_mac: Option<[u8; 6]>,
     server_mac: Option<[u8; 6]>,
     closing: Closing,
+    /// Of a TCP flow.
+    tcp: Option<Box<Connection>>,
 }
 
 /// The piece of a flow since the last active cut.
@@ -48,7 +57,8 @@ struct Part {
     end: Time,
     to_server: Counters,
     to_client: Counters,
-    flags: TcpFlags,
+    client_flags: u16,
+    server_flags: u16,
     checksum_errors: u64,
 }
 
@@ -61,7 +71,8 @@ impl Part {
             end: stamp.time,
             to_server: Counters::default(),
             to_client: Counters::default(),
-            flags: TcpFlags::default(),
+            client_flags: 0,
+            server_flags: 0,
             checksum_errors: 0,
         }
     }
@@ -85,6 +96,7 @@ impl Entry {
         stamp: Stamp,
     ) -> Self {
         Self {
+            tcp: (key.protocol == TCP).then(Box::default),
             key,
             client_is_lower: roles.client_is_lower,
             flow: FlowRef {
@@ -136,11 +148,23 @@ impl Entry {
         part.checksum_errors += u64::from(ip.checksum_errors.any());
     }
 
-    /// Follows the flags of a TCP segment of this flow.
-    pub fn count_flags(&mut self, tcp: &Tcp<'_>, direction: Direction) {
+    /// Follows a TCP segment of this flow.
+    pub fn count_segment(&mut self, ip: &Ip<'_>, tcp: &Tcp<'_>, direction: Direction, time: Time) {
+        if let Some(connection) = &mut self.tcp {
+            let header = Header {
+                seq: tcp.seq,
+                ack: tcp.ack,
+                window: tcp.window,
+                // The FIN of a first fragment lies behind the later ones.
+                flags: tcp.flags & !if ip.fragment.is_some() { Tcp::FIN } else { 0 },
+                payload_bytes: wire_bytes(ip),
+                has_bad_checksum: ip.checksum_errors.tcp,
+            };
+            connection.segment(header, direction, time);
+        }
         let (seen, fin) = match direction {
-            Direction::ToServer => (&mut self.part.flags.client, &mut self.closing.client_fin),
-            Direction::ToClient => (&mut self.part.flags.server, &mut self.closing.server_fin),
+            Direction::ToServer => (&mut self.part.client_flags, &mut self.closing.client_fin),
+            Direction::ToClient => (&mut self.part.server_flags, &mut self.closing.server_fin),
         };
         *seen |= tcp.flags;
         *fin |= tcp.has(Tcp::FIN);
@@ -151,6 +175,13 @@ impl Entry {
             } else if closing.client_fin && closing.server_fin {
                 closing.closed = Some(EndReason::Fin);
             }
+        }
+    }
+
+    /// Follows a later fragment of a TCP segment of this flow, which begins at `seq`.
+    pub fn count_fragment(&mut self, ip: &Ip<'_>, seq: u32, direction: Direction) {
+        if let Some(connection) = &mut self.tcp {
+            connection.fragment(seq, wire_bytes(ip), direction);
         }
     }
 
@@ -168,6 +199,9 @@ impl Entry {
     /// Begins the next piece with the packet at `stamp`.
     pub fn cut(&mut self, stamp: Stamp) {
         self.part = Part::new(self.part.number.saturating_add(1), stamp);
+        if let Some(connection) = &mut self.tcp {
+            connection.cut();
+        }
         self.last_update = stamp.time;
     }
 
@@ -196,7 +230,8 @@ impl Entry {
         let Part {
             to_server,
             to_client,
-            flags,
+            client_flags,
+            server_flags,
             ..
         } = self.part;
         let ended = reason.map(|reason| match (reason, self.closing.closed) {
@@ -210,7 +245,10 @@ impl Entry {
             client_to_server: to_server,
             server_to_client: to_client,
             end_reason: ended,
-            tcp: (self.key.protocol == 6).then_some(flags),
+            tcp: self
+                .tcp
+                .as_ref()
+                .map(|connection| connection.stats(client_flags, server_flags)),
             vlan_ids: self.key.vlans().ids().to_vec(),
             part: self.part.number,
             first_packet_number: self.part.first_packet,
@@ -222,4 +260,9 @@ impl Entry {
             interim: reason.is_none(),
         }
     }
+}
+
+/// Transport payload, as far as sequence numbers tell it.
+fn wire_bytes(ip: &Ip<'_>) -> u32 {
+    u32::try_from(ip.payload_bytes).unwrap_or(u32::MAX)
 }

@@ -9,6 +9,7 @@ mod fragments;
 mod key;
 mod places;
 mod roles;
+mod tcp;
 
 use std::time::Duration;
 

@@ -16,11 +16,6 @@ pub(super) fn flow(flow: domain::Flow, reference: Option<&domain::FlowRef>) -> p
         Some(domain::EndReason::Evicted) => pb::EndReason::Evicted,
         Some(domain::EndReason::CaptureEnd) => pb::EndReason::CaptureEnd,
     };
-    let tcp = |flags: domain::TcpFlags| pb::TcpStats {
-        client_flags: flags.client.into(),
-        server_flags: flags.server.into(),
-        ..Default::default()
-    };
     pb::Flow {
         flow_id: reference.map_or(0, |r| r.flow_id),
         community_id: reference.map_or(String::new(), |r| community_id(&r.community_id)),
@@ -33,7 +28,7 @@ pub(super) fn flow(flow: domain::Flow, reference: Option<&domain::FlowRef>) -> p
         client_to_server: Some(counters(flow.client_to_server)),
         server_to_client: Some(counters(flow.server_to_client)),
         end_reason: end_reason.into(),
-        tcp: flow.tcp.map(tcp),
+        tcp: flow.tcp.map(tcp_stats),
         vlan_ids: flow.vlan_ids.into_iter().map(Into::into).collect(),
         // No decapsulation yet.
         tunnels: Vec::new(),
@@ -46,6 +41,31 @@ pub(super) fn flow(flow: domain::Flow, reference: Option<&domain::FlowRef>) -> p
         icmp_type: flow.icmp.map(|icmp| icmp.icmp_type.into()),
         icmp_code: flow.icmp.map(|icmp| icmp.code.into()),
         checksum_errors: flow.checksum_errors,
+    }
+}
+
+fn tcp_stats(stats: domain::TcpStats) -> pb::TcpStats {
+    let domain::TcpStats {
+        state,
+        history,
+        handshake_rtt,
+        client,
+        server,
+    } = stats;
+    pb::TcpStats {
+        state: state.name().to_owned(),
+        history,
+        handshake_rtt: handshake_rtt.map(duration),
+        client_retransmissions: client.retransmissions,
+        server_retransmissions: server.retransmissions,
+        client_out_of_order: client.out_of_order,
+        server_out_of_order: server.out_of_order,
+        client_zero_windows: client.zero_windows,
+        server_zero_windows: server.zero_windows,
+        client_missed_bytes: client.missed_bytes,
+        server_missed_bytes: server.missed_bytes,
+        client_flags: client.flags.into(),
+        server_flags: server.flags.into(),
     }
 }
 

@@ -161,8 +161,21 @@ pub fn udp(
 pub fn tcp(
     source: impl Into<IpAddr>,
     target: impl Into<IpAddr>,
-    (source_port, target_port): (u16, u16),
+    ports: (u16, u16),
     (seq, flags): (u32, u8),
+    payload: &[u8],
+) -> Vec<u8> {
+    tcp_segment(source, target, ports, (seq, 0, flags, 0x2000), payload)
+}
+
+/// An IP packet with a TCP segment: its sequence number, what it acknowledges, its
+/// flags, window and payload.
+#[must_use]
+pub fn tcp_segment(
+    source: impl Into<IpAddr>,
+    target: impl Into<IpAddr>,
+    (source_port, target_port): (u16, u16),
+    (seq, ack, flags, window): (u32, u32, u8, u16),
     payload: &[u8],
 ) -> Vec<u8> {
     let (source, target) = (source.into(), target.into());
@@ -170,7 +183,10 @@ pub fn tcp(
     segment.extend(source_port.to_be_bytes());
     segment.extend(target_port.to_be_bytes());
     segment.extend(seq.to_be_bytes());
-    segment.extend([0, 0, 0, 0, 0x50, flags, 0x20, 0, 0, 0, 0, 0]);
+    segment.extend(ack.to_be_bytes());
+    segment.extend([0x50, flags]);
+    segment.extend(window.to_be_bytes());
+    segment.extend([0; 4]);
     segment.extend(payload);
     let pseudo = pseudo_sum(source, target, TCP, &segment);
     put_checksum(&mut segment, 16, pseudo);

@@ -175,6 +175,7 @@ fn options(args: &args::Analyze) -> AnalysisOptions {
             .collect(),
         idle_timeout: args.idle_timeout.map(proto_duration),
         active_timeout: args.active_timeout.map(proto_duration),
+        interim_interval: args.interim.map(proto_duration),
         filter: args.filter.clone(),
         ..Default::default()
     }

@@ -101,6 +101,10 @@ pub(crate) struct Analyze {
     /// Capture time after which a long flow is cut; 0: never [default: never]
     #[arg(long, value_name = "SECONDS", value_parser = value::span)]
     pub(crate) active_timeout: Option<Duration>,
+    /// Capture time between updates of a long flow, in JSON with "interim": true;
+    /// 0: none [default: none]
+    #[arg(long, value_name = "SECONDS", value_parser = value::span)]
+    pub(crate) interim: Option<Duration>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -63,13 +63,15 @@ fn wrong_lines_are_usage_errors() {
 
 #[test]
 fn spans_have_units_and_zero_is_kept() {
-    let args = parsed("weir analyze f --timeout 1.5 --idle-timeout 0 --active-timeout 2m");
+    let args =
+        parsed("weir analyze f --timeout 1.5 --idle-timeout 0 --active-timeout 2m --interim 30");
     assert_eq!(args.common.timeout, Some(Duration::from_millis(1500)));
     let Command::Analyze(analyze) = args.command else {
         panic!("not analyze");
     };
     assert_eq!(analyze.idle_timeout, Some(Duration::ZERO));
     assert_eq!(analyze.active_timeout, Some(Duration::from_secs(120)));
+    assert_eq!(analyze.interim, Some(Duration::from_secs(30)));
     assert_eq!(analyze.limit, 20);
 }
 
