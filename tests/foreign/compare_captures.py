@@ -22,6 +22,8 @@ import subprocess
 import sys
 from datetime import datetime
 
+from compare_tcp import check_tcp
+
 sys.path.append(str(pathlib.Path(__file__).parent.parent / "captures"))
 from expect import HELLO, columns, distinct, ja4, values  # noqa: E402
 
@@ -193,7 +195,8 @@ def differences(path, known):
     summary, records, failure = analyze(path)
     if failure:
         return records, [failure]
-    checks = [check_counts(path, summary, known), check_blocks(path, summary), check_flows(path, records)]
+    checks = [check_counts(path, summary, known), check_blocks(path, summary), check_flows(path, records),
+              check_tcp(path, records)]
     if path.parent.name in ("protocols", "captures"):
         checks.append(check_names(path, records))
         checks.append(check_handshakes(path, records))
