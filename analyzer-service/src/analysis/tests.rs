@@ -1,5 +1,7 @@
+mod conversations;
 mod fragments;
 mod properties;
+mod truth;
 
 use std::{num::NonZeroU64, ops::ControlFlow};
 
@@ -262,4 +264,23 @@ fn the_sink_is_polled_by_packets_and_by_bytes() {
     assert_eq!(run(&many.bytes(), &Options::default()).polls.len(), 2);
     let large = PcapNg::new(Order::Little).block(0x99, &vec![0; 3 << 20]);
     assert_eq!(run(&large.bytes(), &Options::default()).polls.len(), 1);
+}
+
+#[test]
+fn a_segment_that_contradicts_one_before_is_a_finding() {
+    let sent = |data: &[u8]| {
+        let packet = frame::tcp(A, B, (40_000, 80), (101, PSH | ACK), data);
+        frame::ethernet(&packet)
+    };
+    let mut decoy = HTTP_REQUEST.to_vec();
+    decoy[22..25].copy_from_slice(b"XXX");
+    let capture = |second: &[u8]| {
+        let pcap = Pcap::new(Order::Little).packet(0, 0, &sent(HTTP_REQUEST));
+        pcap.packet(0, 1, &sent(second)).bytes()
+    };
+    check_findings(&capture(HTTP_REQUEST), &expect![""]);
+    check_findings(
+        &capture(&decoy),
+        &expect!["@2 tcp-overlap-conflict x1 from 2 Some(10.0.0.1)>Some(10.0.0.2) flows [1]"],
+    );
 }

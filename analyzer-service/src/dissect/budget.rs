@@ -1,5 +1,7 @@
 //! What all flows of an analysis may hold together.
 
+use ahash::RandomState;
+
 /// Held by all flows of one analysis, reassembly and unfinished messages together.
 pub(super) const ANALYSIS_BYTES_MAX: usize = 64 << 20;
 
@@ -14,6 +16,8 @@ const ANSWERED_BYTES_MAX: usize = 32 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Budget {
     held: usize,
+    /// Of what is not held: with a key of its own, so that nobody can make two that are alike.
+    digests: RandomState,
 }
 
 impl Budget {
@@ -23,6 +27,12 @@ impl Budget {
 
     pub(super) fn give_back(&mut self, bytes: usize) {
         self.held = self.held.saturating_sub(bytes);
+    }
+
+    /// Stands for bytes that need not be held.
+    pub(super) fn digest(&self, bytes: &[u8]) -> u32 {
+        let [a, b, c, d, ..] = self.digests.hash_one(bytes).to_le_bytes();
+        u32::from_le_bytes([a, b, c, d])
     }
 
     pub(super) fn is_overdrawn(&self) -> bool {

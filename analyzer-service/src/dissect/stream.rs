@@ -2,11 +2,16 @@
 //!
 //! In-order segments pass through without a copy. Others are held until the hole
 //! before them is filled, or given up as a gap. Of bytes that came twice the first
-//! win, as they do at most receivers. A segment more than a window away is
+//! win, as they do at most receivers; whether the second ones are others is told, as far
+//! as [`Recent`] and what is held can tell. A segment more than a window away is
 //! not of this connection and is ignored.
 
-use std::{collections::BTreeMap, ops::Range};
+mod held;
+mod recent;
 
+use std::ops::Range;
+
+use self::{held::Held, recent::Recent};
 use super::{Segment, budget::Budget};
 
 /// Held per direction: more than a usual receive buffer's worth of reordering.
@@ -15,10 +20,6 @@ pub(super) const HELD_BYTES_MAX: usize = 256 << 10;
 /// Bytes on the wire behind a hole, captured or not, after which it is given up:
 /// with a short snap length few bytes are held however far the sender went on.
 pub(super) const PASSED_BYTES_MAX: i64 = 1 << 20;
-
-/// What a held segment costs beside its bytes, so that one-byte segments
-/// are not free.
-const CHUNK_OVERHEAD_BYTES: usize = 96;
 
 /// RFC 7323, 2.3: the largest window, 65,535 bytes shifted by 14.
 const WINDOW_BYTES_MAX: i64 = 65_535 << 14;
@@ -44,31 +45,27 @@ pub(super) struct Stream {
     /// Of the next byte to deliver; none before the first segment.
     next: Option<i64>,
     begun: bool,
-    /// By position; they overlap neither each other nor what was delivered.
-    held: BTreeMap<i64, Chunk>,
-    held_bytes: usize,
-    passed_bytes: i64,
     /// Where the sender's data ends.
     end: Option<i64>,
     closed: bool,
+    recent: Recent,
+    /// Of a direction in which something came out of order.
+    disorder: Option<Box<Disorder>>,
+}
+
+#[derive(Debug, Default)]
+struct Disorder {
+    held: Held,
     given_up: Vec<Range<i64>>,
 }
 
-#[derive(Debug)]
-struct Chunk {
-    bytes: Box<[u8]>,
-    /// Behind `bytes`, cut off by the snap length.
-    missing: i64,
-}
-
-impl Chunk {
-    fn wire_bytes(&self) -> i64 {
-        length(self.bytes.len()) + self.missing
-    }
-
-    fn cost(&self) -> usize {
-        self.bytes.len() + CHUNK_OVERHEAD_BYTES
-    }
+/// What was odd about a segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Oddity {
+    /// Bytes that came too late, into a hole that a bound made the analysis give up.
+    pub(super) late_bytes: u64,
+    /// It has other bytes than came before at the same place.
+    pub(super) is_conflicting: bool,
 }
 
 impl Stream {
@@ -80,14 +77,13 @@ impl Stream {
         }
     }
 
-    /// Takes one segment and delivers what it completes. Answers how many of its
-    /// bytes came too late, into a hole that a bound made the analysis give up.
+    /// Takes one segment and delivers what it completes.
     pub(super) fn segment(
         &mut self,
         segment: &Segment<'_>,
         budget: &mut Budget,
         mut deliver: impl FnMut(Piece<'_>, &mut Budget),
-    ) -> u64 {
+    ) -> Oddity {
         // RFC 9293, 3.5.3: a reset may carry text, which is no stream data.
         let (payload, missing) = match segment.flags.rst {
             true => (&[][..], 0),
@@ -101,23 +97,28 @@ impl Stream {
         let start = position(next, seq);
         let end = start + length(payload.len()) + missing;
         if self.closed || (start - next).abs() > WINDOW_BYTES_MAX {
-            return 0;
+            return Oddity::default();
         }
         if segment.flags.fin && end >= next && self.end.is_none() {
             self.end = Some(end);
         }
-        let late = self.late_bytes(start, end.min(next));
+        let mut oddity = Oddity::default();
+        if start < next {
+            oddity.late_bytes = self.late_bytes(start, end.min(next));
+            oddity.is_conflicting = self.recent.differs(seq, payload, budget);
+        }
         if end > next {
-            if start <= next && self.held.is_empty() {
+            if start <= next && !self.is_holding() {
                 self.pass(start, payload, end, budget, &mut deliver);
             } else {
-                self.hold(start.max(next), start, payload, end, budget);
+                let held = &mut self.disorder.get_or_insert_default().held;
+                oddity.is_conflicting |= held.add(start.max(next), start, payload, end, budget);
                 self.drain(budget, &mut deliver);
                 self.enforce(budget, &mut deliver);
             }
         }
         self.close(budget, &mut deliver);
-        late
+        oddity
     }
 
     /// No more will come: delivers what is held, with its gaps.
@@ -137,7 +138,8 @@ impl Stream {
 
     /// Gives back what is held; nothing is delivered any more.
     pub(super) fn release(&mut self, budget: &mut Budget) {
-        budget.give_back(self.held_bytes);
+        let held = self.disorder.as_ref().map_or(0, |of| of.held.bytes);
+        budget.give_back(held);
         *self = Self::default();
     }
 
@@ -170,6 +172,7 @@ impl Stream {
         self.begun = true;
         self.next = Some(end);
         if !fresh.is_empty() {
+            self.recent.add(sequence(start), payload, budget);
             deliver(Piece::Data(fresh), budget);
         }
         let cut = end - next - length(fresh.len());
@@ -178,44 +181,16 @@ impl Stream {
         }
     }
 
-    /// Keeps of `from..end` what is not held yet; `payload` begins at `start`.
-    fn hold(&mut self, from: i64, start: i64, payload: &[u8], end: i64, budget: &mut Budget) {
-        let mut at = from;
-        if let Some((held_at, chunk)) = self.held.range(..=at).next_back() {
-            at = at.max(held_at + chunk.wire_bytes());
-        }
-        let mut holes = Vec::new();
-        for (held_at, chunk) in self.held.range(at..end.max(at)) {
-            holes.push(at..*held_at);
-            at = held_at + chunk.wire_bytes();
-        }
-        holes.push(at..end);
-        for hole in holes.into_iter().filter(|hole| !hole.is_empty()) {
-            let first = index(hole.start - start).min(payload.len());
-            let last = index(hole.end - start).min(payload.len());
-            let bytes: Box<[u8]> = payload[first..last].into();
-            let missing = hole.end - hole.start - length(bytes.len());
-            let chunk = Chunk { bytes, missing };
-            budget.take(chunk.cost());
-            self.held_bytes += chunk.cost();
-            self.passed_bytes += chunk.wire_bytes();
-            self.held.insert(hole.start, chunk);
-        }
-    }
-
     /// Delivers what is held and now in order.
     fn drain(&mut self, budget: &mut Budget, deliver: &mut impl FnMut(Piece<'_>, &mut Budget)) {
-        while let Some(first) = self.held.first_entry() {
-            if Some(*first.key()) != self.next {
+        while let (Some(disorder), Some(start)) = (&mut self.disorder, self.next) {
+            let Some(chunk) = disorder.held.take(start, budget) else {
                 return;
-            }
-            let (start, chunk) = first.remove_entry();
-            budget.give_back(chunk.cost());
-            self.held_bytes -= chunk.cost();
-            self.passed_bytes -= chunk.wire_bytes();
+            };
             self.begun = true;
             self.next = Some(start + chunk.wire_bytes());
             if !chunk.bytes.is_empty() {
+                self.recent.add(sequence(start), &chunk.bytes, budget);
                 deliver(Piece::Data(&chunk.bytes), budget);
             }
             if chunk.missing > 0 {
@@ -226,17 +201,19 @@ impl Stream {
 
     /// Gives holes up until the bounds hold again.
     fn enforce(&mut self, budget: &mut Budget, deliver: &mut impl FnMut(Piece<'_>, &mut Budget)) {
-        while self.held_bytes > HELD_BYTES_MAX
-            || self.passed_bytes > PASSED_BYTES_MAX
-            || budget.is_overdrawn()
+        while let Some(Disorder { held, .. }) = self.disorder.as_deref()
+            && (held.bytes > HELD_BYTES_MAX
+                || held.passed_bytes > PASSED_BYTES_MAX
+                || budget.is_overdrawn())
         {
             let Some(hole) = self.give_up_hole(budget, deliver) else {
                 return;
             };
-            if self.given_up.len() == GIVEN_UP_MAX {
-                self.given_up.remove(0);
+            let given_up = &mut self.disorder.get_or_insert_default().given_up;
+            if given_up.len() == GIVEN_UP_MAX {
+                given_up.remove(0);
             }
-            self.given_up.push(hole);
+            given_up.push(hole);
         }
     }
 
@@ -246,13 +223,17 @@ impl Stream {
         budget: &mut Budget,
         deliver: &mut impl FnMut(Piece<'_>, &mut Budget),
     ) -> Option<Range<i64>> {
-        let (&start, _) = self.held.first_key_value()?;
+        let start = self.disorder.as_ref()?.held.first()?;
         let hole = self.next.unwrap_or(start)..start;
         self.begun = true;
         self.next = Some(start);
         deliver(Piece::Gap((hole.end - hole.start).unsigned_abs()), budget);
         self.drain(budget, deliver);
         Some(hole)
+    }
+
+    fn is_holding(&self) -> bool {
+        self.disorder.as_ref().is_some_and(|of| !of.held.is_empty())
     }
 
     fn close(&mut self, budget: &mut Budget, deliver: &mut impl FnMut(Piece<'_>, &mut Budget)) {
@@ -264,7 +245,8 @@ impl Stream {
     }
 
     fn late_bytes(&self, start: i64, end: i64) -> u64 {
-        let late = self.given_up.iter().map(|hole| {
+        let given_up = self.disorder.iter().flat_map(|of| &of.given_up);
+        let late = given_up.map(|hole| {
             let bytes = hole.end.min(end) - hole.start.max(start);
             bytes.max(0).unsigned_abs()
         });

@@ -2,7 +2,7 @@
 //! dissector left over kept for it until more has come.
 
 use super::{
-    Context, Direction, Dissector, Output, Segment, Taken, Verdict,
+    Context, Direction, Dissector, Malformed, Output, Segment, Taken, Verdict,
     budget::Budget,
     rows::{Claims, Row, Rows},
     stream::{Piece, Stream},
@@ -11,6 +11,13 @@ use super::{
 /// Left over in one direction. Holds the longest DNS message over TCP (65,537
 /// bytes) and any ClientHello.
 pub(super) const CARRY_BYTES_MAX: usize = 128 << 10;
+
+/// Receivers differ in which of the two they take: a way to show an analysis something
+/// else than the receiver sees.
+const OVERLAP_CONFLICT: Malformed = Malformed {
+    code: "tcp-overlap-conflict",
+    message: "a segment repeats sequence numbers with other bytes than before",
+};
 
 #[derive(Debug)]
 pub(super) struct TcpFlow {
@@ -63,10 +70,13 @@ impl TcpFlow {
     ) -> Verdict {
         let Self { reader, streams } = self;
         let stream = &mut streams[side(context.direction)];
-        let late = stream.segment(segment, budget, |piece, budget| {
+        let oddity = stream.segment(segment, budget, |piece, budget| {
             reader.piece(context, piece, rows, budget, out);
         });
-        out.dropped_bytes += late;
+        out.dropped_bytes += oddity.late_bytes;
+        if oddity.is_conflicting {
+            out.malformed.push(OVERLAP_CONFLICT);
+        }
         reader.verdict
     }
 

@@ -53,11 +53,12 @@ fn cut(at: u32, payload: &str, missing: u32) -> Sent {
     }
 }
 
-/// What a stream delivers of `sent`, and the bytes that came too late.
-fn run(sent: &[Sent]) -> (Vec<String>, u64) {
+/// What a stream delivers of `sent`, the bytes that came too late, and how many segments
+/// contradict those before.
+fn run(sent: &[Sent]) -> (Vec<String>, u64, usize) {
     let (mut stream, mut budget) = (Stream::default(), Budget::default());
     let mut pieces = Vec::new();
-    let mut late = 0;
+    let (mut late, mut n_conflicts) = (0, 0);
     let mut deliver = |piece: Piece<'_>, _: &mut Budget| {
         pieces.push(match piece {
             Piece::Data(data) => String::from_utf8_lossy(data).into_owned(),
@@ -72,19 +73,23 @@ fn run(sent: &[Sent]) -> (Vec<String>, u64) {
             payload: &sent.payload,
             missing: sent.missing,
         };
-        late += stream.segment(&segment, &mut budget, &mut deliver);
+        let oddity = stream.segment(&segment, &mut budget, &mut deliver);
+        late += oddity.late_bytes;
+        n_conflicts += usize::from(oddity.is_conflicting);
         assert!(budget.held() <= HELD_BYTES_MAX);
     }
     stream.flush(&mut budget, &mut deliver);
     assert_eq!(budget.held(), 0);
-    (pieces, late)
+    (pieces, late, n_conflicts)
 }
 
 fn check(sent: &[Sent], expected: &[&str]) {
-    assert_eq!(
-        run(sent),
-        (expected.iter().map(|s| (*s).to_owned()).collect(), 0)
-    );
+    check_conflicts(sent, expected, 0);
+}
+
+fn check_conflicts(sent: &[Sent], expected: &[&str], n_conflicts: usize) {
+    let expected = expected.iter().map(|s| (*s).to_owned()).collect();
+    assert_eq!(run(sent), (expected, 0, n_conflicts));
 }
 
 #[test]
@@ -133,8 +138,8 @@ fn repeated_bytes_are_delivered_once() {
             syn(),
             data(0, "abc"),
             data(0, "abc"),
-            data(1, "xxd"),
-            data(2, "y"),
+            data(1, "bcd"),
+            data(2, "c"),
         ],
         &["abc", "d"],
     );
@@ -142,10 +147,41 @@ fn repeated_bytes_are_delivered_once() {
 
 #[test]
 fn the_first_copy_of_overlapping_bytes_wins() {
-    check(
+    check_conflicts(
         &[syn(), data(2, "CD"), data(4, "EF"), data(0, "abxxxxg")],
         &["ab", "CD", "EF", "g"],
+        1,
     );
+}
+
+#[test]
+fn other_bytes_than_were_delivered_are_a_conflict() {
+    let first = [syn(), data(0, "abc"), data(3, "def")];
+    let then = |sent: Sent| [&first[..], &[sent]].concat();
+    check_conflicts(&then(data(0, "abX")), &["abc", "def"], 1);
+    check_conflicts(&then(data(3, "dXf")), &["abc", "def"], 1);
+    // More than one of them at once, and what is new.
+    check_conflicts(&then(data(0, "abcdXfgh")), &["abc", "def", "gh"], 1);
+    check_conflicts(&then(data(0, "abcdefgh")), &["abc", "def", "gh"], 0);
+    // Of a part there is no digest.
+    check_conflicts(&then(data(1, "XX")), &["abc", "def"], 0);
+}
+
+#[test]
+fn a_byte_of_a_keep_alive_may_be_any() {
+    check(&[syn(), data(0, "a"), data(0, "X")], &["a"]);
+}
+
+#[test]
+fn other_bytes_than_are_held_are_a_conflict() {
+    let held = [syn(), data(4, "efgh"), data(10, "kl")];
+    let then = |sent: Sent| [&held[..], &[sent, data(0, "abcd")]].concat();
+    let whole = ["abcd", "efgh", "(2)", "kl"];
+    check_conflicts(&then(data(4, "efXh")), &whole, 1);
+    check_conflicts(&then(data(5, "fg")), &whole, 0);
+    check_conflicts(&then(data(7, "X")), &whole, 1);
+    check_conflicts(&then(data(9, "jX")), &["abcd", "efgh", "(1)", "j", "kl"], 1);
+    check_conflicts(&then(data(3, "dX")), &["abc", "d", "efgh", "(2)", "kl"], 1);
 }
 
 #[test]
@@ -209,7 +245,7 @@ fn a_hole_is_given_up_when_too_much_is_held() {
     let many: Vec<_> = (0..300)
         .map(|at| data(10 + at * 1_000, &"x".repeat(1_000)))
         .collect();
-    let (pieces, late) = run(&[&[syn()], &many[..], &[data(0, "0123456789")]].concat());
+    let (pieces, late, _) = run(&[&[syn()], &many[..], &[data(0, "0123456789")]].concat());
     assert_eq!(pieces[0], "(10)");
     assert_eq!(pieces.len(), 301);
     assert_eq!(late, 10, "what came too late is counted");
@@ -220,7 +256,7 @@ fn a_hole_is_given_up_when_the_sender_went_far_beyond() {
     let many: Vec<_> = (0..1_000)
         .map(|at| cut(10 + at * 1_400, "x", 1_399))
         .collect();
-    let (pieces, late) = run(&[&[syn()], &many[..], &[data(0, "0123456789")]].concat());
+    let (pieces, late, _) = run(&[&[syn()], &many[..], &[data(0, "0123456789")]].concat());
     assert_eq!(pieces[..3], ["(10)", "x", "(1399)"]);
     assert_eq!(late, 10);
 }
@@ -248,9 +284,9 @@ proptest! {
                 ..Sent::default()
             }))
             .collect();
-        let (pieces, late) = run(&sent);
+        let (pieces, late, n_conflicts) = run(&sent);
         prop_assert_eq!(pieces.concat().into_bytes(), whole);
-        prop_assert_eq!(late, 0);
+        prop_assert_eq!((late, n_conflicts), (0, 0));
     }
 
     #[test]
