@@ -182,7 +182,7 @@ impl<R: Read> Analysis<'_, R> {
                 }
                 Item::End(verdict) => return self.finish(verdict),
             }
-            let n_packets = self.packets.n_packets();
+            let n_packets = self.packets.n_packets;
             let packets_due = item == Item::Packet && n_packets.is_multiple_of(POLL_PACKETS);
             if packets_due || self.reader.next_offset() - self.polled_at >= POLL_BYTES {
                 self.poll()?;
@@ -218,7 +218,7 @@ impl<R: Read> Analysis<'_, R> {
         going(self.packets.hand_out(self.sink))?;
         self.packets.progress = Progress {
             bytes_read: self.reader.stored_bytes(),
-            packets: self.packets.n_packets(),
+            packets: self.packets.n_packets,
             capture_time: self.packets.capture_time(),
         };
         going(self.sink.poll(&self.packets.progress))

@@ -28,7 +28,8 @@ pub(super) struct Packets {
     gatherer: Gatherer,
     /// The current packet; packets without a time have that of the one before.
     stamp: Stamp,
-    n_packets: u64,
+    /// That were analyzed.
+    pub(super) n_packets: u64,
     timed: bool,
     /// Records that the current packet completed.
     completed: Vec<Record>,
@@ -58,10 +59,6 @@ impl Packets {
             progress: Progress::default(),
             options,
         }
-    }
-
-    pub(super) fn n_packets(&self) -> u64 {
-        self.n_packets
     }
 
     pub(super) fn n_flows(&self) -> u64 {
