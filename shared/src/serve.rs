@@ -154,20 +154,21 @@ where
     let incoming = listener.incoming();
     let serving = server.serve_with_incoming_shutdown(incoming, shutdown.cancelled());
     tokio::pin!(serving);
-    let ended = tokio::select! {
+    let (ended, is_serving) = tokio::select! {
         // First, so that what is there already is seen by the first caller.
         biased;
-        Err(failed) = ready => Err(failed),
-        ended = &mut serving => {
+        Err(failed) = ready => (Err(failed), true),
+        served = &mut serving => {
             shutdown.cancel();
-            return Ok(ended?);
+            served?;
+            (Ok(()), false)
         }
-        () = stop.cancelled() => Ok(()),
+        () = stop.cancelled() => (Ok(()), true),
     };
     say(&health, names, ServingStatus::NotServing).await;
     shutdown.cancel();
     // A connection of a silent client would hold it up for ever.
-    if within(grace, &mut serving).await.transpose()?.is_none() {
+    if is_serving && within(grace, &mut serving).await.transpose()?.is_none() {
         tracing::warn!(?grace, "open connections outlived the grace time");
     }
     tasks.close();

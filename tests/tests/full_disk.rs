@@ -104,23 +104,22 @@ async fn a_full_store_refuses_loses_nothing_and_goes_on_when_there_is_room() {
     };
     check_refused(refused, Code::ResourceExhausted, "STORAGE_FULL");
     assert!(acknowledged > 0);
-    // A whole call as well. What it sent is not there, and what was
-    // acknowledged before is.
-    let mut rest = vec![open("c")];
-    rest.extend((acknowledged..CHUNKS).map(|index| chunk(index, data(index))));
-    let refused = caller.upload(rest.clone()).await;
+    // A whole call as well, of another capture.
+    let mut whole = vec![open("d")];
+    whole.extend((0..CHUNKS).map(|index| chunk(index, data(index))));
+    let refused = caller.upload(whole).await;
     check_refused(refused, Code::ResourceExhausted, "STORAGE_FULL");
-    let durable = check_durable(&caller, acknowledged).await;
+    assert_eq!(check_durable(&caller, acknowledged).await, acknowledged);
 
     fs::remove_file(&ballast).unwrap();
-    // Not all of it fits yet: what does is kept, in whole segments.
-    let refused = caller.upload(rest).await;
-    check_refused(refused, Code::ResourceExhausted, "STORAGE_FULL");
-    let more = check_durable(&caller, durable).await;
-    assert_eq!(
-        caller.put("c", 0, data(0)).await.unwrap(),
-        PutOutcome::Duplicate
-    );
+    // Less than was given back: blocks of names and of directories are taken too.
+    let more = acknowledged + 4;
+    for index in acknowledged..more {
+        let outcome = caller.put("c", index, data(index)).await.unwrap();
+        assert_eq!(outcome, PutOutcome::Stored);
+    }
+    let again = caller.put("c", 0, data(0)).await.unwrap();
+    assert_eq!(again, PutOutcome::Duplicate);
     let sealed = caller.upload(vec![open("c"), finish(more)]).await.unwrap();
     assert_eq!(sealed.capture.unwrap().state(), CaptureState::Sealed);
     let whole: Vec<u8> = (0..more).flat_map(data).collect();

@@ -136,7 +136,10 @@ fn what_no_waiting_mends_is_a_wrong_configuration() {
         ("catalog.db", "not supported"),
         ("sqlite:///x?mode=memory", "not supported"),
         ("postgres://weir:hush@db:port/weir", "not a URL"),
-        ("postgres://weir:hush@db/weir?sslmode=maybe", "sslmode"),
+        (
+            "postgres://weir:hush@db/weir?sslmode=maybe",
+            "not a URL of this database",
+        ),
         (
             "postgres://weir@db/weir?sslmod=require",
             "unknown parameter",

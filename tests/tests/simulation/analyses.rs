@@ -209,7 +209,7 @@ fn a_deadline_ends_an_analysis_behind_a_partition() {
         let client = narrow_caller(INGEST);
         let (ended, took) = read_slowly(&client, DEADLINE, SLOW, &trace).await;
         check_error(&ended.unwrap_err(), Code::DeadlineExceeded, "DEADLINE");
-        assert!(took < DEADLINE + Duration::from_millis(100), "{took:?}");
+        assert!(took < DEADLINE + Duration::from_millis(500), "{took:?}");
         // The analyzer was told the same deadline: its place is free without a
         // word from ingest-service.
         check_small_is_analyzed(&trace).await;

@@ -80,13 +80,15 @@ async fn connect(
     pool: &SqlitePoolOptions,
     options: &SqliteConnectOptions,
 ) -> Result<SqlitePool, OpenError> {
+    let begun = tokio::time::Instant::now();
     let connected = (|| pool.clone().connect_with(options.clone()))
         .retry(
             ConstantBuilder::default()
                 .with_delay(BUSY_RETRY)
                 .with_max_times(BUSY_RETRIES_MAX),
         )
-        .when(is_busy)
+        // A try may itself wait for as long: a lock that somebody keeps is told of.
+        .when(|error| is_busy(error) && begun.elapsed() < BUSY_TIMEOUT)
         .await;
     connected.map_err(OpenError::Open)
 }
