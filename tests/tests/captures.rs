@@ -305,7 +305,7 @@ async fn updates_of_a_long_flow_lead_to_its_record() {
     let bytes = recordings::bytes("tcp-loss-and-reordering.pcap");
     caller.store("c", &bytes, CHUNK_BYTES).await;
     let options = AnalysisOptions {
-        interim_interval: Some(std::time::Duration::from_millis(50).into()),
+        interim_interval: Some(std::time::Duration::from_millis(1).into()),
         ..Default::default()
     };
     let updated = caller.analyze("c", options).await.unwrap();

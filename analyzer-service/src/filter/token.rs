@@ -165,7 +165,7 @@ fn number(word: &str, at: usize) -> Result<Option<u32>, FilterError> {
         (None, Some(digits)) if !digits.is_empty() => (digits, 8),
         (None, _) => (word, 10),
     };
-    if !digits.chars().all(|digit| digit.is_digit(16)) || digits.is_empty() {
+    if !digits.chars().all(|digit| digit.is_ascii_hexdigit()) || digits.is_empty() {
         return Ok(None);
     }
     match u32::from_str_radix(digits, radix) {

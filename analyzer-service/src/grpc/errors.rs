@@ -23,8 +23,6 @@ pub(super) enum RequestError {
     InlineTooLarge { bytes: usize, limit: usize },
     #[error("the filter makes no sense {0}")]
     Filter(#[from] FilterError),
-    #[error("{0} is not implemented yet")]
-    Unimplemented(String),
 }
 
 pub(super) fn request_status(error: &RequestError) -> Status {
@@ -47,9 +45,6 @@ pub(super) fn request_status(error: &RequestError) -> Status {
             status::error(Code::InvalidArgument, "INLINE_TOO_LARGE", text)
                 .metadata("limit", limit)
                 .build()
-        }
-        RequestError::Unimplemented(_) => {
-            status::error(Code::Unimplemented, "NOT_IMPLEMENTED", text).build()
         }
     }
 }

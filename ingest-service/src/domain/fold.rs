@@ -68,6 +68,7 @@ impl Ingest {
                 tracing::warn!(error = %Chain(&error), "captures not folded");
             }
             is_left = tokio::select! {
+                biased;
                 () = self.live.any_change() => false,
                 is_running = self.sleep(INTERVAL) => match is_running {
                     true => true,

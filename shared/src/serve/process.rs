@@ -86,7 +86,8 @@ pub async fn service_main<S: ServiceProcess>() -> ExitCode {
         Ok(telemetry) => telemetry,
         Err(error) => return fail::<S>(&error.into(), ExitCode::from(EXIT_CONFIG)),
     };
-    let opened = match service.open().await {
+    // What a service does is large, and main's stack is not the place for it.
+    let opened = match Box::pin(service.open()).await {
         Err(Unopened::Wrong(error)) => return fail::<S>(&error, ExitCode::from(EXIT_CONFIG)),
         opened => opened,
     };
@@ -110,8 +111,8 @@ async fn bind_and_run<S: ServiceProcess>(
         .await
         .with_context(|| format!("cannot listen on {address}"))?;
     let stop = stop_signal(&TaskTracker::new())?;
-    let deps = until_open(service.clone(), opened);
-    service.run(deps, listener, stop).await
+    let deps = Box::pin(until_open(service.clone(), opened));
+    Box::pin(service.run(deps, listener, stop)).await
 }
 
 /// Opens again for as long as what is needed is away.
@@ -132,7 +133,7 @@ async fn until_open<S: ServiceProcess>(
         tracing::warn!(error = %format!("{away:#}"), ?pause, "not ready: tried again after a pause");
         tokio::time::sleep(pause).await;
         pause = (2 * pause).min(RETRY_MAX);
-        opened = service.open().await;
+        opened = Box::pin(service.open()).await;
     }
 }
 

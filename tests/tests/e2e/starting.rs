@@ -66,8 +66,9 @@ async fn it_says_so_and_is_ready_when_its_storage_is_there() {
     let whole = || vec![open("c"), chunk(0, "zero"), finish(1)];
     let early = caller.upload(whole()).await.unwrap_err();
     check_unavailable(&early, "STORAGE_UNAVAILABLE");
-    let info = caller.rpc.clone().get_server_info(GetServerInfoRequest {});
-    check_unavailable(&info.await.unwrap_err(), "STORAGE_UNAVAILABLE");
+    let mut rpc = caller.rpc.clone();
+    let info = rpc.get_server_info(GetServerInfoRequest {}).await;
+    check_unavailable(&info.unwrap_err(), "STORAGE_UNAVAILABLE");
     let analyzed = caller.begin_analysis("c", None).await.unwrap_err();
     check_unavailable(&analyzed, "STORAGE_UNAVAILABLE");
 

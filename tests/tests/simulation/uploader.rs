@@ -218,10 +218,25 @@ impl Uploader {
     /// The capture is whole, and these bytes.
     pub(crate) async fn check_whole(&self) {
         let (id, caller) = (&self.spec.capture_id, caller(&self.host));
-        let capture = caller.get(id).await.unwrap();
+        let capture = patiently(async || caller.get(id).await).await;
         assert_eq!(capture.state(), CaptureState::Sealed);
-        let read = caller.read(id, 0, 0).await.unwrap();
+        let read = patiently(async || caller.read(id, 0, 0).await).await;
         assert!(read == self.chunks.concat(), "other bytes");
         self.trace.tell(&self.name, "whole");
+    }
+}
+
+/// Asks again while the storage or the network fails, as is foreseen here.
+async fn patiently<T>(ask: impl AsyncFn() -> Result<T, Status>) -> T {
+    loop {
+        match ask().await {
+            Ok(told) => return told,
+            Err(status) => match status.code() {
+                Code::Unavailable | Code::Unknown | Code::Cancelled => {
+                    sleep(Duration::from_secs(1)).await;
+                }
+                _ => panic!("{status:?}"),
+            },
+        }
     }
 }

@@ -98,7 +98,8 @@ pub(super) fn dhcp(rows: Top<(), Box<DhcpRow>>, summary: &Summary, view: View, o
         left("lease"),
         left("server"),
     ]);
-    for DhcpRow { time, exchange } in &rows {
+    for row in &rows {
+        let DhcpRow { time, exchange } = &**row;
         let address = match exchange.assigned_address.as_str() {
             "" if exchange.requested_address.is_empty() => String::new(),
             "" => format!("{} asked", escape(&exchange.requested_address)),

@@ -30,11 +30,14 @@ const INTEGER_BYTES_MAX: usize = 5;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Broken;
 
+/// Name and value.
+type Field = (Box<[u8]>, Box<[u8]>);
+
 /// Of one direction.
 #[derive(Debug)]
 pub(super) struct Decoder {
     /// The newest first.
-    table: VecDeque<(Box<[u8]>, Box<[u8]>)>,
+    table: VecDeque<Field>,
     table_bytes: usize,
     /// What the sender uses.
     bytes_max: usize,
