@@ -5,6 +5,8 @@ mod batch;
 mod closing;
 mod dissection;
 mod findings;
+mod located;
+mod nested;
 mod packets;
 
 use std::{

@@ -4,6 +4,7 @@
 mod application;
 mod capture;
 mod flow;
+mod tunnel;
 
 use std::{net::IpAddr, time::Duration};
 
@@ -16,6 +17,7 @@ pub use capture::{
     Summary, Talker, TimeSeries, Verdict,
 };
 pub use flow::{ConnState, Counters, EndReason, Flow, IcmpKind, TcpSide, TcpStats};
+pub use tunnel::{Tunnel, TunnelKind};
 
 /// Capture time in nanoseconds since the Unix epoch, within years 1 to 9999.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

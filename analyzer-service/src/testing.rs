@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     analysis::{AnalysisError, Event, Options, Sink, analyze},
-    record::{Body, Flow, FlowRef, Progress, Record, Summary},
+    record::{Body, Finding, Flow, FlowRef, Progress, Record, Summary},
 };
 
 /// Keeps all events.
@@ -40,6 +40,15 @@ impl Kept {
 
     pub(crate) fn flows(&self) -> Vec<(&Record, FlowRef, &Flow)> {
         self.records().into_iter().filter_map(flow_of).collect()
+    }
+
+    pub(crate) fn findings(&self) -> Vec<&Finding> {
+        let findings = self.records().into_iter().map(|record| &record.body);
+        let findings = findings.filter_map(|body| match body {
+            Body::Finding(finding) => Some(&**finding),
+            _ => None,
+        });
+        findings.collect()
     }
 
     #[track_caller]

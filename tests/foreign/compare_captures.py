@@ -186,7 +186,10 @@ def check_flows(path, records):
 
 
 def check_community_ids(path, records):
-    ours = texts(records, "flow", "communityId")
+    flows = of_kind(records, "flow")
+    # tshark tells that of the innermost packet only.
+    carriers = {tunnel.get("outerFlowId") for flow in flows for tunnel in flow.get("tunnels", [])}
+    ours = {flow["communityId"] for flow in flows if flow["flowId"] not in carriers}
     filter_ = "communityid and not ip.reassembled_in and not ipv6.reassembled.in"
     yield "Community IDs", ours, set(distinct(path, filter_, "communityid"))
 

@@ -19,7 +19,19 @@ use weir_tests::{
 const CHUNK_BYTES: usize = 1021;
 
 /// Wireshark's encapsulation types as link types.
-const LINK_TYPES: [(&str, u32); 4] = [("1", 1), ("7", 101), ("25", 113), ("210", 276)];
+const LINK_TYPES: [(&str, u32); 11] = [
+    ("1", 1),
+    ("4", 9),
+    ("7", 101),
+    ("20", 105),
+    ("23", 127),
+    ("25", 113),
+    ("28", 104),
+    ("97", 192),
+    ("141", 239),
+    ("171", 258),
+    ("210", 276),
+];
 
 const HTTP_2: &str = "HTTP/2";
 
@@ -96,15 +108,27 @@ async fn flows_have_the_community_ids_of_tshark() {
         let mut ids = BTreeSet::new();
         let mut vlans = BTreeSet::new();
         let mut packets = 0;
-        for record in &analysis.records {
-            let Some(Kind::Flow(flow)) = &record.kind else {
-                continue;
-            };
-            assert_eq!(flow.community_id, record.community_id);
-            ids.insert(flow.community_id.clone());
+        let flows = analysis
+            .records
+            .iter()
+            .filter_map(|record| match &record.kind {
+                Some(Kind::Flow(flow)) => Some((flow, &record.community_id)),
+                _ => None,
+            });
+        let flows: Vec<_> = flows.collect();
+        // tshark tells that of the innermost packet only.
+        let tunnels = flows.iter().flat_map(|(flow, _)| &flow.tunnels);
+        let carriers: BTreeSet<u64> = tunnels.map(|tunnel| tunnel.outer_flow_id).collect();
+        for (flow, community_id) in flows {
+            assert_eq!(flow.community_id, *community_id);
+            if !carriers.contains(&flow.flow_id) {
+                ids.insert(flow.community_id.clone());
+            }
             vlans.extend(flow.vlan_ids.iter().map(ToString::to_string));
-            for counters in [&flow.client_to_server, &flow.server_to_client] {
-                packets += counters.as_ref().map_or(0, |c| c.packets);
+            if flow.tunnels.is_empty() {
+                for counters in [&flow.client_to_server, &flow.server_to_client] {
+                    packets += counters.as_ref().map_or(0, |c| c.packets);
+                }
             }
         }
         check_texts(recording, "community_ids", ids);

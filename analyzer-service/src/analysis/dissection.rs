@@ -2,8 +2,8 @@
 
 use crate::{
     decode::{Ip, Tcp, Transport},
-    dissect::{Context, Dissectors, Output, Segment, TcpFlags},
-    flow::{Entry, Located, Stamp},
+    dissect::{Context, Direction, Dissectors, Output, Segment, TcpFlags},
+    flow::{Entry, Stamp},
 };
 
 /// Shows a packet's application data to the dissectors.
@@ -19,13 +19,13 @@ impl Dissection<'_> {
         self,
         entry: &mut Entry,
         ip: &Ip<'_>,
-        located: &Located,
+        direction: Direction,
     ) -> Option<&'static str> {
         let context = Context {
             time: self.stamp.time,
             packet_number: self.stamp.number,
             flow: &entry.flow,
-            direction: located.direction,
+            direction,
         };
         let segment = match &ip.transport {
             Transport::Udp(udp) => {
@@ -43,25 +43,17 @@ impl Dissection<'_> {
                 seq: tcp.seq,
                 flags: TcpFlags {
                     syn: tcp.has(Tcp::SYN),
-                    // Of a first fragment it comes behind the later ones' bytes.
+                    // Of a fragment that is cut off it comes behind bytes that are missing.
                     fin: tcp.has(Tcp::FIN) && ip.fragment.is_none(),
                     rst: tcp.has(Tcp::RST),
                 },
                 payload: tcp.payload,
                 missing: missing(ip, tcp.payload),
             },
-            Transport::LaterFragment(payload) => Segment {
-                seq: located.fragment_seq?,
-                flags: TcpFlags::default(),
-                payload,
-                missing: missing(ip, payload),
-            },
             _ => return None,
         };
         let app = &mut entry.app;
-        let service = self.dissectors.segment(app, &context, &segment, self.out);
-        // A later fragment's path ends at IP: there is no transport layer to be seen in it.
-        service.filter(|_| located.fragment_seq.is_none())
+        self.dissectors.segment(app, &context, &segment, self.out)
     }
 }
 

@@ -5,35 +5,35 @@ use std::{collections::BTreeMap, mem, ops::ControlFlow};
 use super::{
     Event, Options, POLL_PACKETS, Sink,
     batch::Batch,
-    closing::{Closing, record},
-    dissection::Dissection,
+    closing::Closing,
     findings::{Findings, Subject},
+    nested::Nested,
 };
 use crate::{
     capture::Packet,
-    decode::{self, Frame, Ip, Malformed, Transport},
+    decode::{self, Ip, Malformed},
     dissect::{Dissectors, Output},
-    flow::{Ended, FlowIndex, FlowTable, Stamp},
+    flow::{Ended, FlowIndex, FlowTable, Nesting, Stamp},
     record::{Dropped, EndReason, Kind, Progress, Record, Summary, Time},
     summary::{Ending, Gatherer},
 };
 
 /// The state of an analysis between two packets.
 pub(super) struct Packets {
-    options: Options,
-    flows: FlowTable,
-    dissectors: Dissectors,
-    out: Output,
+    pub(super) options: Options,
+    pub(super) flows: FlowTable,
+    pub(super) dissectors: Dissectors,
+    pub(super) out: Output,
     findings: Findings,
-    gatherer: Gatherer,
+    pub(super) gatherer: Gatherer,
     /// The current packet; packets without a time have that of the one before.
-    stamp: Stamp,
+    pub(super) stamp: Stamp,
     /// That were analyzed.
     pub(super) n_packets: u64,
     timed: bool,
     /// Records that the current packet completed.
-    completed: Vec<Record>,
-    ended: Vec<Ended>,
+    pub(super) completed: Vec<Record>,
+    pub(super) ended: Vec<Ended>,
     batch: Batch,
     /// As told last.
     pub(super) progress: Progress,
@@ -102,8 +102,17 @@ impl Packets {
             number,
         };
         let frame = decode::decode(packet);
+        let mut path = frame.path;
         let (flow_id, service) = match &frame.ip {
-            Some(ip) => self.ip(&frame, ip),
+            Some(ip) if frame.is_nested() => {
+                let nested: Nested = self.nested(&frame, ip);
+                path = nested.path;
+                (nested.flow_id, nested.service)
+            }
+            Some(ip) => {
+                let carried = self.ip(&frame, ip, &Nesting::NONE);
+                (carried.flow_id, carried.service)
+            }
             None => (None, None),
         };
         if packet.bad_time {
@@ -112,7 +121,7 @@ impl Packets {
         if let Some(malformed) = frame.malformed {
             self.finding(malformed, frame.ip.as_ref(), flow_id);
         }
-        self.gatherer.packet(packet, &frame, service);
+        self.gatherer.packet(packet, &frame, path, service);
         // Those that are analyzed: so a filter gives what the filtered file would give.
         if self.n_packets.is_multiple_of(POLL_PACKETS) {
             return self.sweep(sink);
@@ -142,67 +151,8 @@ impl Packets {
         }
     }
 
-    /// An IP packet: its flow's id, and the service it carries.
-    fn ip(&mut self, frame: &Frame<'_>, ip: &Ip<'_>) -> (Option<u64>, Option<&'static str>) {
-        let located = self.flows.locate(frame, ip, self.stamp, &mut self.ended);
-        if !self.ended.is_empty() {
-            self.end_earlier();
-        }
-        let wants_flows = self.options.kinds.contains(Kind::Flow);
-        let Some(entry) = self.flows.get_mut(located.index) else {
-            return (None, None);
-        };
-        if entry.is_cut_due(self.stamp.time, self.options.active_timeout) {
-            if wants_flows {
-                let services = self.dissectors.services(&entry.app);
-                let cut = Some(EndReason::ActiveTimeout);
-                self.completed.push(record(entry, cut, services));
-            }
-            entry.cut(self.stamp);
-        }
-        entry.count(frame, ip, located.direction, self.stamp);
-        match (&ip.transport, located.fragment_seq) {
-            (Transport::Tcp(tcp), _) => {
-                entry.count_segment(ip, tcp, located.direction, self.stamp.time);
-            }
-            (_, Some(seq)) => entry.count_fragment(ip, seq, located.direction),
-            (_, None) => {}
-        }
-        let dissection = Dissection {
-            dissectors: &mut self.dissectors,
-            out: &mut self.out,
-            stamp: self.stamp,
-        };
-        let service = dissection.run(entry, ip, &located);
-        if wants_flows && entry.is_update_due(self.stamp.time, self.options.interim_interval) {
-            let services = self.dissectors.services(&entry.app);
-            self.completed.push(record(entry, None, services));
-        }
-        let flow_id = entry.flow.flow_id;
-        if !self.out.records.is_empty() {
-            self.completed.append(&mut self.out.records);
-        }
-        if !self.out.malformed.is_empty() {
-            self.malformed(ip, flow_id);
-        }
-        (Some(flow_id), service)
-    }
-
-    /// What the current packet's flow followed or pushed out.
-    fn end_earlier(&mut self) {
-        for Ended { mut entry, reason } in self.ended.drain(..) {
-            let closing = Closing {
-                dissectors: &mut self.dissectors,
-                out: &mut self.out,
-                completed: &mut self.completed,
-                wants_flows: self.options.kinds.contains(Kind::Flow),
-            };
-            closing.flow(&mut entry, reason);
-        }
-    }
-
     /// What breaks a protocol in the current packet.
-    fn malformed(&mut self, ip: &Ip<'_>, flow_id: u64) {
+    pub(super) fn malformed(&mut self, ip: &Ip<'_>, flow_id: u64) {
         for malformed in mem::take(&mut self.out.malformed) {
             let malformed = Malformed {
                 code: malformed.code,
@@ -212,7 +162,12 @@ impl Packets {
         }
     }
 
-    fn finding(&mut self, malformed: Malformed, ip: Option<&Ip<'_>>, flow_id: Option<u64>) {
+    pub(super) fn finding(
+        &mut self,
+        malformed: Malformed,
+        ip: Option<&Ip<'_>>,
+        flow_id: Option<u64>,
+    ) {
         if !self.options.kinds.contains(Kind::Finding) {
             return;
         }

@@ -1,5 +1,6 @@
 mod conversations;
 mod fragments;
+mod layers;
 mod properties;
 mod truth;
 
@@ -12,6 +13,7 @@ use weir_capture_builder::{
     link_type,
     pcap::Pcap,
     pcapng::{IF_TSRESOL, PcapNg},
+    tunnel,
 };
 
 use super::*;
@@ -157,6 +159,11 @@ fn every_link_type_leads_to_ip() {
         (link_type::IPV4, packet.clone()),
         (link_type::LINUX_SLL, sll(&[8, 0])),
         (link_type::LINUX_SLL2, sll2),
+        (link_type::PPP_HDLC, tunnel::ppp(0x21, &packet)),
+        (
+            link_type::PPP_HDLC,
+            [&[0x0f, 0, 8, 0], packet.as_slice()].concat(),
+        ),
         (link_type::NULL, null([2, 0, 0, 0])),
         (link_type::NULL, null([0, 0, 0, 2])),
         (link_type::LOOP, null([0, 0, 0, 2])),

@@ -1,13 +1,12 @@
-//! IPv4 (RFC 791) and IPv6 with its extension headers (RFC 8200).
+//! IPv4 (RFC 791) and IPv6 (RFC 8200).
 
 use std::net::IpAddr;
 
-use etherparse::{
-    IpAuthHeaderSlice, IpNumber, Ipv4HeaderSlice, Ipv6FragmentHeaderSlice, Ipv6HeaderSlice,
-    Ipv6RawExtHeaderSlice, LaxIpv4Slice,
-};
+use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6HeaderSlice, LaxIpv4Slice};
 
-use super::{ChecksumErrors, Fragment, Ip, Layer, Transport, Walk, checksum};
+use super::{
+    ChecksumErrors, Fragment, Ip, Layer, Transport, Walk, checksum, extensions::Extensions,
+};
 
 const IPV6_HEADER_BYTES: usize = 40;
 
@@ -23,7 +22,7 @@ pub(super) struct Datagram<'a> {
     pub(super) payload: &'a [u8],
     /// What there is behind the IP headers, by these.
     pub(super) payload_bytes: u64,
-    pub(super) fragment: Option<Fragment>,
+    pub(super) fragment: Option<Fragment<'a>>,
     pub(super) bad_ip_checksum: bool,
     /// A routing header: the pseudo header's target is another than the header's.
     pub(super) routed: bool,
@@ -76,11 +75,15 @@ impl<'a> Walk<'_, 'a> {
         };
         let extension_bytes = ip.extensions().auth.map_or(0, |auth| auth.slice().len());
         let payload = ip.payload();
+        if extension_bytes > 0 && !is_later {
+            self.push(Layer::Ah);
+        }
         let end = header_bytes + extension_bytes + payload.payload.len();
         let (protocol, begin) = match is_later {
             true => (header.protocol(), header_bytes),
             false => (payload.ip_number, header_bytes + extension_bytes),
         };
+        let raw = data.get(header_bytes..end).unwrap_or_default();
         let datagram = Datagram {
             source: header.source_addr().into(),
             target: header.destination_addr().into(),
@@ -88,7 +91,7 @@ impl<'a> Walk<'_, 'a> {
             bytes,
             payload: data.get(begin..end).unwrap_or_default(),
             payload_bytes: bytes.saturating_sub(begin as u64),
-            fragment: ipv4_fragment(&header, bytes, begin),
+            fragment: ipv4_fragment(&header, bytes, raw),
             bad_ip_checksum: !checksum::is_right(header.slice()),
             routed: false,
         };
@@ -126,8 +129,7 @@ impl<'a> Walk<'_, 'a> {
         let n_headers = IPV6_HEADER_BYTES + behind.len() - extensions.payload.len();
         let payload_bytes = bytes.saturating_sub(n_headers as u64);
         let fragment = extensions.fragment.map(|fragment| Fragment {
-            length: payload_bytes + u64::from(extensions.fragmented_bytes),
-            extension_bytes: extensions.fragmented_bytes,
+            length: payload_bytes + extensions.fragmented_bytes() as u64,
             ..fragment
         });
         self.datagram(Datagram {
@@ -143,121 +145,80 @@ impl<'a> Walk<'_, 'a> {
         });
     }
 
+    /// What fragments with the headers of `ip` say together.
+    pub(super) fn whole_datagram(&mut self, ip: &Ip<'_>, next_header: u8, data: &'a [u8]) {
+        let extensions = match ip.source {
+            IpAddr::V4(_) => Extensions::authenticated(IpNumber(next_header), data),
+            IpAddr::V6(_) => Extensions::read(IpNumber(next_header), data),
+        };
+        if extensions.broken || extensions.fragment.is_some() {
+            return self.malformed(
+                "malformed-ip",
+                "an extension header in fragments is broken or says fragment again",
+            );
+        }
+        // In IPv6 it is one extension header of many, and no layer.
+        if extensions.authenticated && ip.source.is_ipv4() {
+            self.push(Layer::Ah);
+        }
+        self.datagram(Datagram {
+            source: ip.source,
+            target: ip.target,
+            protocol: extensions.protocol.0,
+            bytes: data.len() as u64,
+            payload: extensions.payload,
+            payload_bytes: extensions.payload.len() as u64,
+            fragment: None,
+            bad_ip_checksum: false,
+            routed: extensions.routed,
+        });
+    }
+
     fn datagram(&mut self, datagram: Datagram<'a>) {
-        let later = datagram
-            .fragment
-            .is_some_and(|fragment| fragment.offset > 0);
         let mut ip = Ip {
             source: datagram.source,
             target: datagram.target,
             protocol: datagram.protocol,
             bytes: datagram.bytes,
             fragment: datagram.fragment,
-            transport: Transport::LaterFragment(datagram.payload),
+            transport: Transport::LaterFragment,
             payload_bytes: datagram.payload_bytes,
             checksum_errors: ChecksumErrors {
                 ip: datagram.bad_ip_checksum,
                 ..ChecksumErrors::default()
             },
         };
-        if !later {
-            self.transport(&datagram, &mut ip);
+        match datagram.fragment {
+            None => self.transport(&datagram, &mut ip),
+            Some(fragment) if fragment.offset > 0 => {}
+            // It can't wait for the others: there is nothing to put them together with.
+            Some(fragment) if !fragment.is_whole() => self.transport(&datagram, &mut ip),
+            // Whose flow it is. What breaks the transport's format, and what a tunnel
+            // has inside, is known when all of it has come.
+            Some(_) => {
+                let (path, malformed) = (self.frame.path, self.frame.malformed);
+                self.transport(&datagram, &mut ip);
+                self.frame.inner = None;
+                (self.frame.path, self.frame.malformed) = (path, malformed);
+            }
         }
         self.frame.ip = Some(ip);
     }
 }
 
-/// The place in its datagram of what comes `begin` bytes behind the start of this header.
-fn ipv4_fragment(header: &Ipv4HeaderSlice<'_>, bytes: u64, begin: usize) -> Option<Fragment> {
-    let n_header = header.slice().len();
+/// The place of `data`, what comes behind this header, in its datagram.
+fn ipv4_fragment<'a>(
+    header: &Ipv4HeaderSlice<'_>,
+    bytes: u64,
+    data: &'a [u8],
+) -> Option<Fragment<'a>> {
     header.is_fragmenting_payload().then(|| Fragment {
         identification: u32::from(header.identification()),
         protocol: header.protocol().0,
         offset: u32::from(header.fragments_offset().value()) * 8,
-        length: bytes.saturating_sub(n_header as u64),
-        extension_bytes: u32::try_from(begin.saturating_sub(n_header)).unwrap_or(0),
+        length: bytes.saturating_sub(header.slice().len() as u64),
         more: header.more_fragments(),
+        next_header: header.protocol().0,
+        data,
     })
-}
-
-/// What the extension headers say, up to a later fragment's: what follows that one is
-/// the middle of a datagram, whatever it looks like.
-///
-/// Not etherparse's `Ipv6ExtensionSliceIter`: in 0.21 it reads out of bounds when a header
-/// is cut off.
-#[derive(Debug)]
-struct Extensions<'a> {
-    /// Of the payload.
-    protocol: IpNumber,
-    payload: &'a [u8],
-    fragment: Option<Fragment>,
-    /// Headers behind the fragment header: they are part of the datagram.
-    fragmented_bytes: u32,
-    routed: bool,
-    broken: bool,
-}
-
-impl<'a> Extensions<'a> {
-    fn read(next_header: IpNumber, data: &'a [u8]) -> Self {
-        let mut read = Self {
-            protocol: next_header,
-            payload: data,
-            fragment: None,
-            fragmented_bytes: 0,
-            routed: false,
-            broken: false,
-        };
-        // Ends: every round takes at least eight bytes off the payload.
-        loop {
-            let is_fragmented = read.fragment.is_some();
-            let Some(extension) = read.next() else { break };
-            let Some((next, n_bytes)) = extension else {
-                read.broken = true;
-                break;
-            };
-            read.protocol = next;
-            read.payload = read.payload.get(n_bytes..).unwrap_or_default();
-            if is_fragmented {
-                read.fragmented_bytes += u32::try_from(n_bytes).unwrap_or(0);
-            }
-            if read.fragment.is_some_and(|fragment| fragment.offset > 0) {
-                break;
-            }
-        }
-        read
-    }
-
-    /// The protocol behind the next extension header, and its length: none inside when
-    /// it is broken, none at all when the payload is no extension header.
-    fn next(&mut self) -> Option<Option<(IpNumber, usize)>> {
-        Some(match self.protocol {
-            IpNumber::IPV6_HEADER_HOP_BY_HOP
-            | IpNumber::IPV6_DESTINATION_OPTIONS
-            | IpNumber::IPV6_ROUTE_HEADER => {
-                self.routed |= self.protocol == IpNumber::IPV6_ROUTE_HEADER;
-                let raw = Ipv6RawExtHeaderSlice::from_slice(self.payload).ok();
-                raw.map(|raw| (raw.next_header(), raw.slice().len()))
-            }
-            IpNumber::AUTHENTICATION_HEADER => {
-                let raw = IpAuthHeaderSlice::from_slice(self.payload).ok();
-                raw.map(|raw| (raw.next_header(), raw.slice().len()))
-            }
-            IpNumber::IPV6_FRAGMENTATION_HEADER => {
-                let raw = Ipv6FragmentHeaderSlice::from_slice(self.payload).ok();
-                raw.map(|raw| {
-                    // An atomic fragment (RFC 6946) is a whole datagram.
-                    self.fragment = raw.is_fragmenting_payload().then(|| Fragment {
-                        identification: raw.identification(),
-                        protocol: 0,
-                        offset: u32::from(raw.fragment_offset().value()) * 8,
-                        length: 0,
-                        extension_bytes: 0,
-                        more: raw.more_fragments(),
-                    });
-                    (raw.next_header(), raw.slice().len())
-                })
-            }
-            _ => return None,
-        })
-    }
 }

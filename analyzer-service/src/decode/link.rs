@@ -2,24 +2,38 @@
 
 use etherparse::{ArpPacketSlice, EtherType, Ethernet2Slice, SingleVlanSlice, ether_type};
 
-use super::{Layer, Path, Walk};
+use super::{Layer, Path, Walk, tunnel};
 
 const NULL: u16 = 0;
 const ETHERNET: u16 = 1;
+const PPP: u16 = 9;
 /// What DLT_RAW is on some systems, in files that old libpcaps wrote.
 const RAW_BSD: u16 = 12;
 const RAW_OPENBSD: u16 = 14;
+const PPP_HDLC: u16 = 50;
+const PPP_ETHER: u16 = 51;
 const RAW: u16 = 101;
+const CISCO_HDLC: u16 = 104;
+const IEEE802_11: u16 = 105;
 const LOOP: u16 = 108;
 const LINUX_SLL: u16 = 113;
+const IEEE802_11_PRISM: u16 = 119;
+const IEEE802_11_RADIOTAP: u16 = 127;
+const IEEE802_11_AVS: u16 = 163;
+const PPI: u16 = 192;
 const IPV4: u16 = 228;
 const IPV6: u16 = 229;
+const NFLOG: u16 = 239;
+const PKTAP: u16 = 258;
 const LINUX_SLL2: u16 = 276;
 
 /// Address families of NULL and LOOP: IPv6 has a number for each family of systems
 /// (Linux, NetBSD and OpenBSD, FreeBSD, macOS).
 const FAMILY_IPV4: u32 = 2;
 const FAMILY_IPV6: [u32; 4] = [10, 24, 28, 30];
+
+const MPLS_MULTICAST: EtherType = EtherType(0x8848);
+const PPPOE_SESSION: EtherType = EtherType(0x8864);
 
 /// Lengths in the place of an EtherType (IEEE 802.3).
 const LENGTH_MAX: u16 = 1_500;
@@ -33,6 +47,31 @@ impl<'a> Walk<'_, 'a> {
     pub(super) fn link(&mut self, link_type: u16, data: &'a [u8]) {
         match link_type {
             ETHERNET => self.ethernet(data),
+            other => self.other_link(other, data),
+        }
+    }
+
+    /// Behind a host's own header.
+    pub(super) fn inner_link(&mut self, link_type: u16, data: &'a [u8]) {
+        if matches!(link_type, IEEE802_11) {
+            self.push(Layer::WlanRadio);
+        }
+        self.link(link_type, data);
+    }
+
+    fn other_link(&mut self, link_type: u16, data: &'a [u8]) {
+        match link_type {
+            PPP => self.ppp(data),
+            PPP_HDLC => self.ppp_or_cisco_hdlc(data),
+            PPP_ETHER => self.pppoe(data),
+            CISCO_HDLC => self.cisco_hdlc(data),
+            IEEE802_11 => self.wlan(data),
+            IEEE802_11_PRISM => self.prism(data),
+            IEEE802_11_RADIOTAP => self.radiotap(data),
+            IEEE802_11_AVS => self.avs(data),
+            PPI => self.ppi(data),
+            NFLOG => self.nflog(data),
+            PKTAP => self.pktap(data),
             RAW | RAW_BSD | RAW_OPENBSD => {
                 self.push(Layer::Raw);
                 self.ip(data);
@@ -42,11 +81,18 @@ impl<'a> Walk<'_, 'a> {
             NULL | LOOP => self.null(data),
             LINUX_SLL => self.sll(data),
             LINUX_SLL2 => self.sll2(data),
-            other => self.frame.path = Path::other_link(other),
+            // Behind another header there is no number in its path.
+            other if self.frame.path == Path::default() => {
+                self.frame.path = Path::other_link(other);
+            }
+            _ => {}
         }
     }
 
-    fn ethernet(&mut self, data: &'a [u8]) {
+    pub(super) fn ethernet(&mut self, data: &'a [u8]) {
+        if !self.enter_link() {
+            return;
+        }
         self.push(Layer::Eth);
         let Ok(ethernet) = Ethernet2Slice::from_slice_without_fcs(data) else {
             return self.short("malformed-ethernet", "shorter than an Ethernet header");
@@ -104,7 +150,7 @@ impl<'a> Walk<'_, 'a> {
         self.ether_type(EtherType(u16::from_be_bytes([header[0], header[1]])), rest);
     }
 
-    fn ether_type(&mut self, mut ether_type: EtherType, mut data: &'a [u8]) {
+    pub(super) fn ether_type(&mut self, mut ether_type: EtherType, mut data: &'a [u8]) {
         // Ends: every round takes a tag off the data, or stops.
         loop {
             let layer = match ether_type {
@@ -113,6 +159,8 @@ impl<'a> Walk<'_, 'a> {
                 ether_type::ARP => return self.arp(data),
                 ether_type::VLAN_TAGGED_FRAME | ether_type::VLAN_DOUBLE_TAGGED_FRAME => Layer::Vlan,
                 ether_type::PROVIDER_BRIDGING => Layer::ProviderVlan,
+                tunnel::MPLS | MPLS_MULTICAST => return self.mpls(data),
+                PPPOE_SESSION => return self.pppoe(data),
                 EtherType(length) if length <= LENGTH_MAX => return self.llc(data),
                 other => return self.unread(other),
             };
@@ -129,19 +177,21 @@ impl<'a> Walk<'_, 'a> {
     }
 
     /// IEEE 802.2; SNAP (RFC 1042) leads back to EtherTypes.
-    fn llc(&mut self, data: &'a [u8]) {
+    pub(super) fn llc(&mut self, data: &'a [u8]) {
+        if !self.enter_link() {
+            return;
+        }
         self.push(Layer::Llc);
         match data {
             [LLC_SNAP, LLC_SNAP, 3, 0, 0, 0, high, low, rest @ ..] => {
                 self.passed(8);
-                match EtherType(u16::from_be_bytes([*high, *low])) {
-                    ether_type::IPV4 => self.ipv4(rest),
-                    ether_type::IPV6 => self.ipv6(rest),
-                    ether_type::ARP => self.arp(rest),
-                    other => self.unread(other),
-                }
+                self.ether_type(EtherType(u16::from_be_bytes([*high, *low])), rest);
             }
-            [LLC_SPANNING_TREE, LLC_SPANNING_TREE, ..] => self.push(Layer::Stp),
+            [LLC_SPANNING_TREE, LLC_SPANNING_TREE, ..]
+            // Cisco's, for each VLAN.
+            | [LLC_SNAP, LLC_SNAP, 3, 0, 0, 0x0c, 1, 0x0b, ..] => {
+                self.push(Layer::Stp);
+            }
             _ => {}
         }
     }
@@ -158,9 +208,7 @@ impl<'a> Walk<'_, 'a> {
         self.push(match ether_type.0 {
             0x8035 => Layer::Arp,
             0x8809 => Layer::SlowProtocols,
-            0x8847 | 0x8848 => Layer::Mpls,
             0x8863 => Layer::PppoeDiscovery,
-            0x8864 => Layer::PppoeSession,
             0x888e => Layer::Eapol,
             0x88cc => Layer::Lldp,
             0x88e5 => Layer::Macsec,

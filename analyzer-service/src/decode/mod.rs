@@ -2,14 +2,26 @@
 //! bytes, there is a [`Frame`]; what breaks its format is named in it.
 
 mod checksum;
+mod extensions;
+mod gre;
+mod host;
 mod ip;
 mod link;
+mod overlay;
 mod path;
+mod ppp;
 mod transport;
+mod tunnel;
+mod walk;
+mod wlan;
 
 use std::net::IpAddr;
 
-pub use self::path::{Layer, Path, SERVICES_MAX};
+use self::walk::Walk;
+pub use self::{
+    path::{Layer, Path, SERVICES_MAX},
+    tunnel::{Encapsulation, Inner, LINKS_MAX, TUNNELS_MAX},
+};
 use crate::{capture::Packet, record::IcmpKind};
 
 /// VLAN tags that are followed; beyond two (QinQ) they are rare.
@@ -18,15 +30,24 @@ pub const VLANS_MAX: usize = 8;
 /// IEEE 802.1Q, 9.6: the null VLAN id. The tag says a priority, and no VLAN.
 const PRIORITY_TAG: u16 = 0;
 
-/// What the headers of one packet say.
+/// What the headers of one packet say, up to its first IP packet; what that one carries
+/// in a tunnel has a frame of its own ([`inner`]).
 #[derive(Clone, Debug, Default)]
 pub struct Frame<'a> {
+    /// From the outermost header of the packet on, those around this frame included.
     pub path: Path,
     /// Absent where the link layer has none, or says only one of them.
     pub source_mac: Option<[u8; 6]>,
     pub target_mac: Option<[u8; 6]>,
     pub vlans: Vlans,
+    /// In front of the IP header, outermost first: the tunnel this frame lay in, MPLS
+    /// labels, a PPPoE session.
+    pub encapsulations: Vec<Encapsulation>,
     pub ip: Option<Ip<'a>>,
+    /// What the IP packet carries, when that is a tunnel.
+    pub inner: Option<Inner<'a>>,
+    /// Encapsulations around the IP packet, those around the frame included.
+    n_tunnels: usize,
     /// The first thing that breaks a format.
     pub malformed: Option<Malformed>,
 }
@@ -75,7 +96,7 @@ pub struct Ip<'a> {
     pub protocol: u8,
     /// As `Counters.ip_bytes` says.
     pub bytes: u64,
-    pub fragment: Option<Fragment>,
+    pub fragment: Option<Fragment<'a>>,
     pub transport: Transport<'a>,
     /// As `Counters.payload_bytes` says.
     pub payload_bytes: u64,
@@ -84,7 +105,7 @@ pub struct Ip<'a> {
 
 /// A piece of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fragment {
+pub struct Fragment<'a> {
     pub identification: u32,
     /// IPv4: of the header, for it identifies the datagram too (RFC 791, 3.2). Zero for
     /// IPv6, whose later fragments may say what they like (RFC 8200, 4.5).
@@ -93,10 +114,20 @@ pub struct Fragment {
     pub offset: u32,
     /// In bytes, by the IP headers.
     pub length: u64,
-    /// Of these the ones in front of the transport header: extensions that are part of the
-    /// datagram. Known of the first fragment only.
-    pub extension_bytes: u32,
     pub more: bool,
+    /// What the datagram begins with, if this is its first fragment: a transport protocol or
+    /// an extension header.
+    pub next_header: u8,
+    /// What was captured of it.
+    pub data: &'a [u8],
+}
+
+impl Fragment<'_> {
+    /// All of it is in the capture.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.data.len() as u64 == self.length
+    }
 }
 
 /// Wrong checksums of one packet.
@@ -125,7 +156,7 @@ pub enum Transport<'a> {
     /// Without ports, or with nothing left of them.
     Bare,
     /// The rest of a datagram, without its transport header.
-    LaterFragment(&'a [u8]),
+    LaterFragment,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -166,7 +197,7 @@ pub struct Udp<'a> {
     pub payload: &'a [u8],
 }
 
-/// Reads the headers of `packet`.
+/// Reads the headers of `packet`, up to its first IP packet.
 #[must_use]
 pub fn decode<'a>(packet: &Packet<'a>) -> Frame<'a> {
     // Made where the caller wants it: too large to be moved for nothing.
@@ -175,44 +206,28 @@ pub fn decode<'a>(packet: &Packet<'a>) -> Frame<'a> {
     frame
 }
 
-/// One packet on its way through the layers.
-#[derive(Debug)]
-struct Walk<'f, 'a> {
-    frame: &'f mut Frame<'a>,
-    /// Part of the packet is not in the capture, so a short header is no fault.
-    cut: bool,
-    /// Wire length of what is not decoded yet.
-    wire_bytes: u64,
+/// Reads what `inner` of the frame `around` it carries, up to the next IP packet.
+#[must_use]
+pub fn inner<'a>(around: &Frame<'_>, inner: &Inner<'a>) -> Frame<'a> {
+    let mut frame = Frame {
+        path: around.path,
+        n_tunnels: around.n_tunnels,
+        ..Frame::default()
+    };
+    Walk::inside(inner, &mut frame).carried(inner);
+    frame
 }
 
-impl<'f, 'a> Walk<'f, 'a> {
-    fn new(packet: &Packet<'a>, frame: &'f mut Frame<'a>) -> Self {
-        let captured = packet.data.len() as u64;
-        Self {
-            frame,
-            cut: captured < u64::from(packet.wire_bytes),
-            wire_bytes: u64::from(packet.wire_bytes).max(captured),
-        }
-    }
-
-    fn push(&mut self, layer: Layer) {
-        self.frame.path.push(layer);
-    }
-
-    fn passed(&mut self, n_bytes: usize) {
-        self.wire_bytes = self.wire_bytes.saturating_sub(n_bytes as u64);
-    }
-
-    fn malformed(&mut self, code: &'static str, message: &'static str) {
-        self.frame
-            .malformed
-            .get_or_insert(Malformed { code, message });
-    }
-
-    /// A header that is not all there.
-    fn short(&mut self, code: &'static str, message: &'static str) {
-        if !self.cut {
-            self.malformed(code, message);
-        }
-    }
+/// Reads what the fragments of a datagram say together. `last` and its IP packet are those of
+/// the fragment that completed it, `next_header` and the data the datagram's own.
+#[must_use]
+pub fn whole<'a>(last: &Frame<'_>, ip: &Ip<'_>, next_header: u8, data: &'a [u8]) -> Frame<'a> {
+    let mut frame = Frame {
+        path: last.path,
+        vlans: last.vlans,
+        n_tunnels: last.n_tunnels,
+        ..Frame::default()
+    };
+    Walk::whole(&mut frame).whole_datagram(ip, next_header, data);
+    frame
 }

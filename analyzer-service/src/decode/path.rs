@@ -46,10 +46,27 @@ pub enum Layer {
     Loopback,
     Macsec,
     Ptp,
+    Ah,
+    Erspan,
+    Vxlan,
+    Geneve,
+    Teredo,
+    Gtp,
+    Ppp,
+    CiscoHdlc,
+    PseudoWire,
+    Wlan,
+    WlanRadio,
+    Radiotap,
+    Prism,
+    Avs,
+    Ppi,
+    Nflog,
+    Pktap,
 }
 
 /// By position: `Layer` less one. "linktype" is completed with its number.
-const NAMES: [&str; Layer::Ptp as usize] = [
+const NAMES: [&str; Layer::Pktap as usize] = [
     "linktype",
     "eth",
     "sll",
@@ -88,6 +105,23 @@ const NAMES: [&str; Layer::Ptp as usize] = [
     "loop",
     "macsec",
     "ptp",
+    "ah",
+    "erspan",
+    "vxlan",
+    "geneve",
+    "teredo",
+    "gtp",
+    "ppp",
+    "chdlc",
+    "pweth",
+    "wlan",
+    "wlan_radio",
+    "radiotap",
+    "prism",
+    "wlancap",
+    "ppi",
+    "nflog",
+    "pktap",
 ];
 
 /// First of the numbers that stand for services, which are known by name only.

@@ -2,14 +2,24 @@
 
 use etherparse::{TcpSlice, UdpSlice};
 
-use super::{Ip, Layer, Ports, Tcp, Transport, Udp, Walk, checksum, ip::Datagram};
-use crate::record::IcmpKind;
+use super::{
+    Encapsulation, Ip, Layer, Ports, Tcp, Transport, Udp, Walk, checksum,
+    ip::Datagram,
+    tunnel::{self, Carries},
+};
+use crate::record::{IcmpKind, TunnelKind};
 
 const ICMP: u8 = 1;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 const ICMPV6: u8 = 58;
 const SCTP: u8 = 132;
+
+/// IANA protocol numbers of packets inside of packets.
+const IPV4: u8 = 4;
+const IPV6: u8 = 41;
+const GRE: u8 = 47;
+const MPLS: u8 = 137;
 
 const UDP_HEADER_BYTES: u64 = 8;
 const ICMP_HEADER_BYTES: u64 = 8;
@@ -31,10 +41,37 @@ impl<'a> Walk<'_, 'a> {
             ICMP => self.icmp(datagram, ip, Layer::Icmp, "malformed-icmp"),
             ICMPV6 => self.icmp(datagram, ip, Layer::Icmpv6, "malformed-icmpv6"),
             other => {
-                self.name(other);
+                self.rest(other, datagram);
                 Transport::Bare
             }
         };
+    }
+
+    /// Protocols without ports: tunnels, and what is known by name only.
+    fn rest(&mut self, protocol: u8, datagram: &Datagram<'a>) {
+        match protocol {
+            IPV4 => self.ip_in_ip(datagram, Carries::Ipv4),
+            IPV6 => self.ip_in_ip(datagram, Carries::Ipv6),
+            GRE => self.gre(datagram.payload, datagram.payload_bytes),
+            MPLS => {
+                let carries = Carries::EtherType(tunnel::MPLS);
+                self.leave(None, carries, datagram.payload, datagram.payload_bytes);
+            }
+            other => self.name(other),
+        }
+    }
+
+    /// RFC 2003, RFC 4213 and RFC 2473.
+    fn ip_in_ip(&mut self, datagram: &Datagram<'a>, carries: Carries) {
+        let kind = match (datagram.source.is_ipv4(), carries == Carries::Ipv4) {
+            (true, true) => TunnelKind::IpIp,
+            (true, false) => TunnelKind::SixInFour,
+            (false, true) => TunnelKind::FourInSix,
+            (false, false) => TunnelKind::SixInSix,
+        };
+        let encapsulation = Encapsulation { kind, id: 0 };
+        let (data, wire_bytes) = (datagram.payload, datagram.payload_bytes);
+        self.leave(Some(encapsulation), carries, data, wire_bytes);
     }
 
     fn tcp(&mut self, datagram: &Datagram<'a>, ip: &mut Ip<'a>) -> Transport<'a> {
@@ -90,11 +127,13 @@ impl<'a> Walk<'_, 'a> {
             && is_whole(datagram)
             && length == udp.slice().len() as u64
             && !checksum::is_right_with_addresses(ip.source, ip.target, UDP, udp.slice());
+        let ports = Ports {
+            source: udp.source_port(),
+            target: udp.destination_port(),
+        };
+        self.overlay(ports, udp.payload(), ip.payload_bytes);
         Transport::Udp(Udp {
-            ports: Ports {
-                source: udp.source_port(),
-                target: udp.destination_port(),
-            },
+            ports,
             payload: udp.payload(),
         })
     }
@@ -124,11 +163,8 @@ impl<'a> Walk<'_, 'a> {
     fn name(&mut self, protocol: u8) {
         self.push(match protocol {
             2 => Layer::Igmp,
-            4 => Layer::Ip,
             33 => Layer::Dccp,
-            41 => Layer::Ipv6,
             46 => Layer::Rsvp,
-            47 => Layer::Gre,
             50 => Layer::Esp,
             88 => Layer::Eigrp,
             89 => Layer::Ospf,

@@ -58,7 +58,7 @@ mod tests {
             };
             Tuple::with_ports(a, b, protocol, ports)
         };
-        let (key, _) = tuple.key(crate::decode::Vlans::default());
+        let (key, _) = tuple.key(crate::decode::Vlans::default(), 0);
         assert_eq!(BASE64_STANDARD.encode(community_id(&key)), text);
     }
 

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     decode::{Frame, Ip, Tcp},
     dissect::{AppSlot, Direction},
-    record::{Counters, EndReason, Flow, FlowRef, IcmpKind, Time},
+    record::{Counters, EndReason, Flow, FlowRef, IcmpKind, Time, Tunnel},
 };
 
 /// IANA protocol number.
@@ -33,6 +33,8 @@ pub struct Entry {
     pub flow: FlowRef,
     /// The dissectors' own.
     pub app: AppSlot,
+    /// Outermost first; as of the first packet.
+    pub(super) tunnels: Box<[Tunnel]>,
     /// Of the whole flow: latest by time, and by place in the capture.
     pub(super) latest_time: Time,
     pub(super) latest_number: u64,
@@ -107,6 +109,7 @@ impl Entry {
                 community_id,
             },
             app: AppSlot::default(),
+            tunnels: Box::default(),
             latest_time: stamp.time,
             latest_number: stamp.number,
             part: Part::new(1, stamp),
@@ -148,6 +151,11 @@ impl Entry {
         part.checksum_errors += u64::from(ip.checksum_errors.any());
     }
 
+    /// Counts the checksums of a datagram whose fragments were counted singly.
+    pub fn count_whole(&mut self, ip: &Ip<'_>) {
+        self.part.checksum_errors += u64::from(ip.checksum_errors.any());
+    }
+
     /// Follows a TCP segment of this flow.
     pub fn count_segment(&mut self, ip: &Ip<'_>, tcp: &Tcp<'_>, direction: Direction, time: Time) {
         if let Some(connection) = &mut self.tcp {
@@ -175,13 +183,6 @@ impl Entry {
             } else if closing.client_fin && closing.server_fin {
                 closing.closed = Some(EndReason::Fin);
             }
-        }
-    }
-
-    /// Follows a later fragment of a TCP segment of this flow, which begins at `seq`.
-    pub fn count_fragment(&mut self, ip: &Ip<'_>, seq: u32, direction: Direction) {
-        if let Some(connection) = &mut self.tcp {
-            connection.fragment(seq, wire_bytes(ip), direction);
         }
     }
 
@@ -250,6 +251,7 @@ impl Entry {
                 .as_ref()
                 .map(|connection| connection.stats(client_flags, server_flags)),
             vlan_ids: self.key.vlans().ids().to_vec(),
+            tunnels: self.tunnels.to_vec(),
             part: self.part.number,
             first_packet_number: self.part.first_packet,
             client_mac: self.client_mac,

@@ -1,23 +1,32 @@
-//! What the first fragment of a datagram says, kept for the later ones, which have no
-//! transport header.
+//! Puts datagrams together, and tells later fragments, which have no transport header, what
+//! the first one said of their flow.
 
 use std::{collections::VecDeque, net::IpAddr, time::Duration};
 
 use ahash::RandomState;
 use hashbrown::{HashMap, hash_map::Entry};
 
+use super::{
+    Nesting,
+    oddities::{CONFLICT, OVERSIZE, oddities},
+    pieces::{Pieces, PiecesLimit},
+};
 use crate::{
-    decode::{Fragment, Ip, Ports, Tcp, Transport, Vlans},
+    decode::{Fragment, Ip, Malformed, Ports, Transport, Vlans},
     record::{IcmpKind, Time},
 };
 
 /// Capture time after which a datagram's fragments are given up (RFC 8200, 4.5).
 const LIFETIME: Duration = Duration::from_secs(60);
 
-/// Datagrams remembered at once, about 8 MiB of them.
+/// Datagrams remembered at once, about 15 MiB of them without their bytes.
 pub(super) const DATAGRAMS_MAX: usize = 65_536;
 
-/// What identifies a datagram, and its VLANs.
+/// Bytes of fragments that wait for others, with what keeping them costs: 255 of the longest
+/// datagrams, and a fraction of the memory that an analysis may take.
+pub(super) const WAITING_BYTES_MAX: usize = 16 << 20;
+
+/// What identifies a datagram, its VLANs and its tunnels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
     source: IpAddr,
@@ -26,49 +35,57 @@ struct Key {
     protocol: u8,
     identification: u32,
     vlans: Vlans,
+    context: u64,
 }
 
 /// What a transport header says of its flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Head {
     Ports(Ports),
-    Tcp {
-        ports: Ports,
-        /// Sequence number that the datagram's first byte behind the IP header would have:
-        /// with it a later fragment's place in the stream is known.
-        origin: u32,
-    },
     Icmp(IcmpKind),
     None,
 }
 
 impl Head {
-    fn of(ip: &Ip<'_>) -> Self {
+    pub(super) fn of(ip: &Ip<'_>) -> Self {
         match &ip.transport {
-            Transport::Tcp(tcp) => {
-                let syn = u32::from(tcp.has(Tcp::SYN));
-                let extensions = ip.fragment.map_or(0, |fragment| fragment.extension_bytes);
-                let n_headers = extensions.saturating_add(u32::from(tcp.header_bytes));
-                Self::Tcp {
-                    ports: tcp.ports,
-                    origin: tcp.seq.wrapping_add(syn).wrapping_sub(n_headers),
-                }
-            }
+            Transport::Tcp(tcp) => Self::Ports(tcp.ports),
             Transport::Udp(udp) => Self::Ports(udp.ports),
             Transport::Sctp(ports) | Transport::Ports(ports) => Self::Ports(*ports),
             Transport::Icmp(kind) => Self::Icmp(*kind),
-            Transport::Bare | Transport::LaterFragment(_) => Self::None,
+            Transport::Bare | Transport::LaterFragment => Self::None,
         }
     }
+}
+
+/// What a fragment brought about.
+#[derive(Debug, Default)]
+pub struct Reassembly {
+    /// Its datagram, when this fragment completed it.
+    pub whole: Option<Whole>,
+    /// What is odd about the fragment.
+    pub oddities: Vec<Malformed>,
+}
+
+/// A datagram put together.
+#[derive(Debug)]
+pub struct Whole {
+    /// Of its first fragment.
+    pub next_header: u8,
+    pub data: Vec<u8>,
 }
 
 /// A datagram of which some fragments were seen.
 #[derive(Debug)]
 struct Datagram {
-    head: Head,
-    /// Of the first fragment, behind its extension headers.
-    protocol: u8,
+    /// Of the first fragment: with the protocol behind its extension headers.
+    head: Option<(Head, u8)>,
+    /// Of the first fragment.
+    next_header: u8,
     since: Time,
+    pieces: Pieces,
+    /// Nothing more is put together: it is complete, or will never be.
+    closed: bool,
     /// Of all its fragments so far.
     n_seen: u64,
     /// Known from the last fragment.
@@ -76,7 +93,19 @@ struct Datagram {
 }
 
 impl Datagram {
-    fn add(&mut self, fragment: Fragment) {
+    fn new(since: Time) -> Self {
+        Self {
+            head: None,
+            next_header: 0,
+            since,
+            pieces: Pieces::default(),
+            closed: false,
+            n_seen: 0,
+            n_total: None,
+        }
+    }
+
+    fn count(&mut self, fragment: &Fragment<'_>) {
         self.n_seen = self.n_seen.saturating_add(fragment.length);
         if !fragment.more {
             self.n_total = Some(u64::from(fragment.offset).saturating_add(fragment.length));
@@ -88,12 +117,14 @@ impl Datagram {
     }
 }
 
-/// The heads of datagrams whose fragments are on their way.
+/// The datagrams whose fragments are on their way.
 #[derive(Debug)]
 pub(super) struct Fragments {
     datagrams: HashMap<Key, Datagram, RandomState>,
     /// Keys by arrival, those replaced since included.
     arrivals: VecDeque<(Key, Time)>,
+    /// As [`WAITING_BYTES_MAX`] says.
+    n_bytes: usize,
     n_max: usize,
     dropped: u64,
 }
@@ -103,55 +134,114 @@ impl Fragments {
         Self {
             datagrams: HashMap::with_hasher(RandomState::new()),
             arrivals: VecDeque::new(),
+            n_bytes: 0,
             n_max: n_max.max(1),
             dropped: 0,
         }
     }
 
-    /// What is known of the flow of this packet, from its own header or from its
-    /// datagram's first fragment: its head and its protocol.
-    pub(super) fn head(&mut self, ip: &Ip<'_>, vlans: Vlans, time: Time) -> (Head, u8) {
-        let own = (Head::of(ip), ip.protocol);
-        let Some(fragment) = ip.fragment else {
-            return own;
-        };
+    /// What is known of the flow of this fragment, from its own header or from its
+    /// datagram's first fragment: its head and its protocol. And what it brought about.
+    #[cold]
+    pub(super) fn add(
+        &mut self,
+        ip: &Ip<'_>,
+        fragment: &Fragment<'_>,
+        (vlans, nesting): (Vlans, &Nesting),
+        time: Time,
+    ) -> (Head, u8, Option<Box<Reassembly>>) {
         let key = Key {
             source: ip.source,
             target: ip.target,
             protocol: fragment.protocol,
             identification: fragment.identification,
             vlans,
+            context: nesting.context(),
         };
-        if fragment.offset == 0 {
-            self.insert(key, own, fragment, time);
-            return own;
-        }
-        match self.datagrams.entry(key) {
-            Entry::Occupied(mut entry) if time.since(entry.get().since) <= LIFETIME => {
-                // Kept when complete, too: a fragment may come twice.
-                entry.get_mut().add(fragment);
-                (entry.get().head, entry.get().protocol)
+        let own = (Head::of(ip), ip.protocol);
+        let mut reassembly = Reassembly {
+            whole: None,
+            oddities: oddities(ip, fragment),
+        };
+        let (head, protocol) = self.put(key, own, fragment, time, &mut reassembly);
+        while self.arrivals.len() > self.n_max || self.n_bytes > WAITING_BYTES_MAX {
+            if self.arrivals.is_empty() {
+                break;
             }
-            _ => own,
-        }
-    }
-
-    fn insert(&mut self, key: Key, (head, protocol): (Head, u8), fragment: Fragment, time: Time) {
-        let mut datagram = Datagram {
-            head,
-            protocol,
-            since: time,
-            n_seen: 0,
-            n_total: None,
-        };
-        datagram.add(fragment);
-        self.datagrams.insert(key, datagram);
-        self.arrivals.push_back((key, time));
-        while self.arrivals.len() > self.n_max {
             if self.forget_oldest() {
                 self.dropped += 1;
             }
         }
+        let is_plain = reassembly.whole.is_none() && reassembly.oddities.is_empty();
+        (head, protocol, (!is_plain).then(|| Box::new(reassembly)))
+    }
+
+    fn put(
+        &mut self,
+        key: Key,
+        own: (Head, u8),
+        fragment: &Fragment<'_>,
+        time: Time,
+        reassembly: &mut Reassembly,
+    ) -> (Head, u8) {
+        let is_first = fragment.offset == 0;
+        let datagram = match self.datagrams.entry(key) {
+            Entry::Vacant(entry) => {
+                self.arrivals.push_back((key, time));
+                entry.insert(Datagram::new(time))
+            }
+            Entry::Occupied(entry) => {
+                let datagram = entry.into_mut();
+                let is_over = time.since(datagram.since) > LIFETIME;
+                // Identifications come again soon on fast links (RFC 4963): another first
+                // fragment begins another datagram.
+                let is_another =
+                    is_first && (datagram.closed || datagram.pieces.conflicts(fragment));
+                if is_another && !datagram.closed {
+                    reassembly.oddities.push(CONFLICT);
+                }
+                if is_over || is_another {
+                    self.n_bytes -= datagram.pieces.cost();
+                    *datagram = Datagram::new(time);
+                    self.arrivals.push_back((key, time));
+                }
+                datagram
+            }
+        };
+        if is_first {
+            datagram.head = Some(own);
+            datagram.next_header = fragment.next_header;
+        }
+        datagram.count(fragment);
+        // Kept when closed, too: a fragment may come twice.
+        let head = match datagram.head {
+            Some(head) if !is_first => head,
+            _ => own,
+        };
+        if datagram.closed || reassembly.oddities.contains(&OVERSIZE) {
+            return head;
+        }
+        let cost_before = datagram.pieces.cost();
+        // One that is cut off leaves a gap for ever.
+        let is_whole = fragment.is_whole();
+        let added = if is_whole {
+            datagram.pieces.add(fragment, &mut reassembly.oddities)
+        } else {
+            Err(PiecesLimit)
+        };
+        if added.is_err() {
+            datagram.pieces = Pieces::default();
+            datagram.closed = true;
+            self.dropped += u64::from(is_whole);
+        } else if let Some(data) = datagram.pieces.take_whole() {
+            datagram.closed = true;
+            reassembly.whole = Some(Whole {
+                next_header: datagram.next_header,
+                data,
+            });
+        }
+        self.n_bytes = self.n_bytes + datagram.pieces.cost() - cost_before;
+        head
     }
 
     /// Forgets those that are too old at `now`.
@@ -175,7 +265,11 @@ impl Fragments {
             return false;
         };
         match self.datagrams.entry(key) {
-            Entry::Occupied(entry) if entry.get().since == at => !entry.remove().is_complete(),
+            Entry::Occupied(entry) if entry.get().since == at => {
+                let datagram = entry.remove();
+                self.n_bytes -= datagram.pieces.cost();
+                !datagram.closed && !datagram.is_complete()
+            }
             _ => false,
         }
     }

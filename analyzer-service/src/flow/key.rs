@@ -19,7 +19,7 @@ const SCTP: u8 = 132;
 /// Highest of the well-known ports (RFC 6335).
 const WELL_KNOWN_PORT_MAX: u16 = 1_023;
 
-/// VLAN ids and the tuple of the Community ID, the lower end first, so that both
+/// Tunnels, VLAN ids and the tuple of the Community ID, the lower end first, so that both
 /// directions have the same key. Addresses are numbers: compared and hashed for each packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FlowKey {
@@ -30,6 +30,8 @@ pub(super) struct FlowKey {
     pub(super) protocol: u8,
     is_ipv6: bool,
     vlans: Vlans,
+    /// As `Nesting` says; zero for no tunnel.
+    context: u64,
 }
 
 impl Hash for FlowKey {
@@ -45,6 +47,9 @@ impl Hash for FlowKey {
         state.write_u64(ports << 8 | u64::from(self.protocol));
         if !self.vlans.ids().is_empty() {
             self.vlans.hash(state);
+        }
+        if self.context != 0 {
+            state.write_u64(self.context);
         }
     }
 }
@@ -89,7 +94,7 @@ impl Tuple {
     }
 
     /// The key, and whether the sender is its lower end.
-    pub(super) fn key(&self, vlans: Vlans) -> (FlowKey, bool) {
+    pub(super) fn key(&self, vlans: Vlans, context: u64) -> (FlowKey, bool) {
         let source = (number(self.source.address), self.source.port);
         let target = (number(self.target.address), self.target.port);
         let from_lower = self.one_way || source <= target;
@@ -106,6 +111,7 @@ impl Tuple {
             protocol: self.protocol,
             is_ipv6: self.source.address.is_ipv6(),
             vlans,
+            context,
         };
         (key, from_lower)
     }

@@ -7,6 +7,9 @@ mod community_id;
 mod entry;
 mod fragments;
 mod key;
+mod nesting;
+mod oddities;
+mod pieces;
 mod places;
 mod roles;
 mod tcp;
@@ -16,7 +19,11 @@ use std::time::Duration;
 use ahash::RandomState;
 use hashbrown::HashTable;
 
-pub use self::entry::{Entry, Stamp};
+pub use self::{
+    entry::{Entry, Stamp},
+    fragments::{Reassembly, Whole},
+    nesting::{Carrier, Nesting},
+};
 use self::{
     fragments::{DATAGRAMS_MAX, Fragments, Head},
     key::FlowKey,
@@ -24,7 +31,7 @@ use self::{
     roles::{Roles, roles, tuple},
 };
 use crate::{
-    decode::{Frame, Ip, Tcp, Transport},
+    decode::{Encapsulation, Frame, Ip, Tcp, Transport},
     dissect::Direction,
     record::{EndReason, IcmpKind, Time},
 };
@@ -47,8 +54,8 @@ const FLOWS_MAX: usize = 1 << 31;
 pub struct Located {
     pub index: FlowIndex,
     pub direction: Direction,
-    /// Place in the stream of a TCP datagram's later fragment.
-    pub fragment_seq: Option<u32>,
+    /// What a fragment brought about, if anything.
+    pub reassembly: Option<Box<Reassembly>>,
 }
 
 /// A flow that is over.
@@ -98,12 +105,19 @@ impl FlowTable {
         &mut self,
         frame: &Frame<'_>,
         ip: &Ip<'_>,
+        nesting: &Nesting,
         stamp: Stamp,
         ended: &mut Vec<Ended>,
     ) -> Located {
-        let (head, protocol) = self.fragments.head(ip, frame.vlans, stamp.time);
+        let (head, protocol, reassembly) = match &ip.fragment {
+            None => (Head::of(ip), ip.protocol, None),
+            Some(fragment) => {
+                let place = (frame.vlans, nesting);
+                self.fragments.add(ip, fragment, place, stamp.time)
+            }
+        };
         let (tuple, icmp) = tuple(ip, head, protocol);
-        let (key, from_lower) = tuple.key(frame.vlans);
+        let (key, from_lower) = tuple.key(frame.vlans, nesting.context());
         let syn = match &ip.transport {
             Transport::Tcp(tcp) => (tcp.has(Tcp::SYN), tcp.has(Tcp::ACK)),
             _ => (false, false),
@@ -120,7 +134,7 @@ impl FlowTable {
                     self.evict(ended);
                 }
                 let roles = roles(&tuple, from_lower, syn);
-                self.insert(key, &roles, icmp, stamp)
+                self.insert(key, &roles, icmp, nesting, stamp)
             }
         };
         self.recent = index;
@@ -131,16 +145,10 @@ impl FlowTable {
         } else {
             Direction::ToClient
         };
-        let fragment_seq = match (head, ip.fragment) {
-            (Head::Tcp { origin, .. }, Some(fragment)) if fragment.offset > 0 => {
-                Some(origin.wrapping_add(fragment.offset))
-            }
-            _ => None,
-        };
         Located {
             index,
             direction,
-            fragment_seq,
+            reassembly,
         }
     }
 
@@ -189,7 +197,18 @@ impl FlowTable {
         self.n_evicted
     }
 
-    /// Datagrams whose later fragments find no flow for want of room.
+    /// A packet lies in these encapsulations too, which an IP packet carries or, where
+    /// there is none, the link itself.
+    pub fn nest(
+        &self,
+        nesting: &mut Nesting,
+        encapsulations: &[Encapsulation],
+        carrier: Option<&Carrier>,
+    ) {
+        nesting.enter(&self.hasher, encapsulations, carrier);
+    }
+
+    /// Datagrams that were not put together for want of room.
     #[must_use]
     pub fn n_fragments_dropped(&self) -> u64 {
         self.fragments.dropped()
@@ -226,11 +245,13 @@ impl FlowTable {
         key: FlowKey,
         roles: &Roles,
         icmp: Option<IcmpKind>,
+        nesting: &Nesting,
         stamp: Stamp,
     ) -> FlowIndex {
         self.n_flows += 1;
         let community_id = community_id::community_id(&key);
-        let entry = Entry::new(key, self.n_flows, community_id, roles, icmp, stamp);
+        let mut entry = Entry::new(key, self.n_flows, community_id, roles, icmp, stamp);
+        entry.tunnels = nesting.tunnels().into();
         let hash = self.hasher.hash_one(key);
         let index = self.places.insert(entry, hash);
         let places = &self.places;

@@ -18,7 +18,7 @@ pub(super) struct Roles {
 pub(super) fn tuple(ip: &Ip<'_>, head: Head, protocol: u8) -> (Tuple, Option<IcmpKind>) {
     let with = |ports| Tuple::with_ports(ip.source, ip.target, protocol, ports);
     match head {
-        Head::Ports(ports) | Head::Tcp { ports, .. } => (with(ports), None),
+        Head::Ports(ports) => (with(ports), None),
         Head::Icmp(kind) => {
             let tuple = Tuple::icmp(ip.source, ip.target, protocol, kind);
             (tuple, Some(kind))

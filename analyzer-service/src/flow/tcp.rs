@@ -131,21 +131,6 @@ impl Connection {
         self.handshake = self.handshake.next(header, from_client, time);
     }
 
-    /// The rest of a segment that came in IP fragments.
-    pub(super) fn fragment(&mut self, seq: u32, payload_bytes: u32, direction: Direction) {
-        let own = match direction {
-            Direction::ToServer => &mut self.client,
-            Direction::ToClient => &mut self.server,
-        };
-        own.sequence.segment(Segment {
-            seq,
-            length: payload_bytes,
-            has_syn: false,
-            is_plain: false,
-            peer_has_no_room: false,
-        });
-    }
-
     /// Of the whole connection: state, history and handshake. What is counted, and the
     /// flags: of the piece since the last [`cut`](Self::cut).
     pub(super) fn stats(&self, client_flags: u16, server_flags: u16) -> TcpStats {

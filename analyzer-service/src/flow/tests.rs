@@ -1,4 +1,6 @@
+mod defragmentation;
 mod keys;
+mod tunnels;
 
 use std::{net::IpAddr, time::Duration};
 
@@ -11,7 +13,7 @@ use weir_capture_builder::{
 
 use crate::{
     analysis::Options,
-    record::{Endpoint, Kind, KindSet},
+    record::{Endpoint, Kind, KindSet, Tunnel},
     testing::run,
 };
 
@@ -65,6 +67,14 @@ fn lines(bytes: &[u8], options: &Options) -> String {
         }
         if !flow.vlan_ids.is_empty() {
             line += &format!(" vlans={:?}", flow.vlan_ids);
+        }
+        for tunnel in &flow.tunnels {
+            let Tunnel {
+                kind,
+                id,
+                outer_flow_id,
+            } = tunnel;
+            line += &format!(" in {}:{id} of #{outer_flow_id}", kind.name());
         }
         if let Some(icmp) = flow.icmp {
             line += &format!(" icmp={}/{}", icmp.icmp_type, icmp.code);

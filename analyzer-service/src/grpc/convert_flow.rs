@@ -30,8 +30,7 @@ pub(super) fn flow(flow: domain::Flow, reference: Option<&domain::FlowRef>) -> p
         end_reason: end_reason.into(),
         tcp: flow.tcp.map(tcp_stats),
         vlan_ids: flow.vlan_ids.into_iter().map(Into::into).collect(),
-        // No decapsulation yet.
-        tunnels: Vec::new(),
+        tunnels: flow.tunnels.into_iter().map(tunnel).collect(),
         part: flow.part,
         interim: flow.interim,
         first_packet_number: flow.first_packet_number,
@@ -66,6 +65,14 @@ fn tcp_stats(stats: domain::TcpStats) -> pb::TcpStats {
         server_missed_bytes: server.missed_bytes,
         client_flags: client.flags.into(),
         server_flags: server.flags.into(),
+    }
+}
+
+fn tunnel(tunnel: domain::Tunnel) -> pb::Tunnel {
+    pb::Tunnel {
+        r#type: tunnel.kind.name().to_owned(),
+        id: tunnel.id,
+        outer_flow_id: tunnel.outer_flow_id,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Time;
+use super::{Time, Tunnel};
 
 /// One bidirectional flow, or one piece of it. Field meanings: `Flow` in records.proto.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +18,8 @@ pub struct Flow {
     pub tcp: Option<TcpStats>,
     /// Outermost first.
     pub vlan_ids: Vec<u16>,
+    /// Outermost first.
+    pub tunnels: Vec<Tunnel>,
     /// From 1.
     pub part: u32,
     pub first_packet_number: u64,

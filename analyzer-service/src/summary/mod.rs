@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use self::{activity::Activity, hierarchy::Hierarchy, talkers::Talkers};
 use crate::{
     capture::Packet,
-    decode::{ChecksumErrors, Frame},
+    decode::{ChecksumErrors, Frame, Path},
     record::{Dropped, Interface, Kind, Summary, Time, Verdict},
 };
 
@@ -74,11 +74,13 @@ impl Default for Gatherer {
 }
 
 impl Gatherer {
-    /// Counts one packet, whose application data is of `service`.
+    /// Counts one packet with its outermost frame, all its layers' path and the service that
+    /// its application data is of.
     pub fn packet(
         &mut self,
         packet: &Packet<'_>,
         frame: &Frame<'_>,
+        path: Path,
         service: Option<&'static str>,
     ) {
         let captured = packet.data.len() as u64;
@@ -92,7 +94,7 @@ impl Gatherer {
         // A packet without a time counts at that of the one before it.
         let time = packet.time.or(self.times.map(|times| times.previous));
         self.activity.count(time, packet.wire_bytes);
-        self.hierarchy.count(frame.path, service, packet.wire_bytes);
+        self.hierarchy.count(path, service, packet.wire_bytes);
         if packet.link_type != self.link_run.0 {
             self.end_link_run();
             self.link_run.0 = packet.link_type;
@@ -100,11 +102,17 @@ impl Gatherer {
         self.link_run.1 += 1;
         if let Some(ip) = &frame.ip {
             self.talkers.count(ip.source, ip.target, packet.wire_bytes);
-            let ChecksumErrors { ip, tcp, udp } = ip.checksum_errors;
-            self.ip_checksum_errors += u64::from(ip);
-            self.tcp_checksum_errors += u64::from(tcp);
-            self.udp_checksum_errors += u64::from(udp);
+            self.checksums(ip.checksum_errors);
         }
+    }
+
+    /// Counts the wrong checksums of one more IP packet in the packet, or of a datagram that
+    /// it completed.
+    pub fn checksums(&mut self, errors: ChecksumErrors) {
+        let ChecksumErrors { ip, tcp, udp } = errors;
+        self.ip_checksum_errors += u64::from(ip);
+        self.tcp_checksum_errors += u64::from(tcp);
+        self.udp_checksum_errors += u64::from(udp);
     }
 
     /// Packets so far.

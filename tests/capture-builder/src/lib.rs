@@ -12,6 +12,8 @@
 pub mod frame;
 pub mod pcap;
 pub mod pcapng;
+pub mod sample;
+pub mod tunnel;
 
 /// Byte order of a file or section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +52,19 @@ impl Order {
 pub mod link_type {
     pub const NULL: u16 = 0;
     pub const ETHERNET: u16 = 1;
+    pub const PPP: u16 = 9;
+    pub const PPP_HDLC: u16 = 50;
     pub const RAW: u16 = 101;
+    pub const CISCO_HDLC: u16 = 104;
+    pub const IEEE802_11: u16 = 105;
     pub const LOOP: u16 = 108;
     pub const LINUX_SLL: u16 = 113;
+    pub const IEEE802_11_RADIOTAP: u16 = 127;
+    pub const PPI: u16 = 192;
     pub const IPV4: u16 = 228;
     pub const IPV6: u16 = 229;
+    pub const NFLOG: u16 = 239;
+    pub const PKTAP: u16 = 258;
     pub const LINUX_SLL2: u16 = 276;
 }
 

@@ -36,7 +36,8 @@ fn a_request_in_fragments_is_read() {
         &expect![[r#"
             eth 2
             eth:ip 2
-            eth:ip:tcp 1"#]],
+            eth:ip:tcp 1
+            eth:ip:tcp:http 1"#]],
     );
 }
 

@@ -54,7 +54,7 @@ fn ipv6_fragments_are_one_datagram_whatever_their_headers_say() {
             (0, part(options, (10, 32, false), &whole[32..])),
         ],
         &expect![[r#"
-            @4 #1 17 [fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd]:1>[fefe:fefe:fefe:fefe:fefe:fefe:fefe:fefe]:2 3/224/64 0/0/0 Some(CaptureEnd)
+            @4 #1 17 [fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd]:1>[fefe:fefe:fefe:fefe:fefe:fefe:fefe:fefe]:2 3/224/64 0/0/0 Some(CaptureEnd) checksums=1
             @4 #2 60 [fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd]:0>[fefe:fefe:fefe:fefe:fefe:fefe:fefe:fefe]:0 1/72/24 0/0/0 Some(CaptureEnd)"#]],
     );
 }
