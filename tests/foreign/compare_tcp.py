@@ -22,6 +22,9 @@ KNOWN = {
 }
 # By capture: invalid sub-seconds, which Weir carries into the seconds and tshark does not.
 ODD_TIMES = {"timestamp_invalid_micro.pcap", "timestamp_invalid_nano.pcap"}
+# By capture: the two directions have tunnel ids of their own (here VNI 10 and 11), which are part
+# of a flow's key: two flows, and no handshake in either.
+SPLIT_FLOWS = {"geneve.pcap"}
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 WINDOW_BYTES_MAX = 65535 << 14
@@ -155,7 +158,7 @@ def check_tcp(path, records):
     found = lambda counts: {f"{direction}: {counted}" for direction, counted in counts if any(counted)}
     yield ("retransmissions, out of order, zero windows", found(ours.items()), found(
         (direction, [side.retransmissions, side.out_of_order, side.zero_windows]) for direction, side in sides.items()))
-    if path.name not in ODD_TIMES:
+    if path.name not in ODD_TIMES | SPLIT_FLOWS:
         yield "handshakes", by_ends(handshakes), by_ends(theirs)
 
 
