@@ -24,8 +24,7 @@ impl<'a> Extensions<'a> {
     pub(super) fn read(next_header: IpNumber, data: &'a [u8]) -> Self {
         let mut read = Self::before(next_header, data);
         // Ends: every round takes at least eight bytes off the payload.
-        loop {
-            let Some(extension) = read.next() else { break };
+        while let Some(extension) = read.next() {
             read.pass(extension);
             if read.broken || read.fragment.is_some_and(|fragment| fragment.offset > 0) {
                 break;
