@@ -18,6 +18,9 @@ use crate::report::{
     top::Top,
 };
 
+/// A client may offer hundreds, to make itself hard to recognise.
+const PROTOCOLS_SHOWN: usize = 4;
+
 pub(super) fn quic(groups: Groups<QuicKey, QuicGroup>, limit: usize, view: View, out: &mut String) {
     let Some(note) = grouped(&groups, limit, "handshake") else {
         return;
@@ -42,11 +45,21 @@ pub(super) fn quic(groups: Groups<QuicKey, QuicGroup>, limit: usize, view: View,
             escape(&handshake.server_name),
             endpoint(server.as_ref()),
             escape(&handshake.version),
-            escape(&handshake.client_alpn.join(" ")),
+            protocols(&handshake.client_alpn),
             escape(&handshake.ja4),
         ]);
     }
     table.draw(view, out);
+}
+
+/// The first protocols that a client offers, and how many more.
+fn protocols(offered: &[String]) -> String {
+    let (shown, more) = offered.split_at(offered.len().min(PROTOCOLS_SHOWN));
+    let shown = escape(&shown.join(" "));
+    match more.len() {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 pub(super) fn ssh(groups: Groups<SshKey, SshGroup>, limit: usize, view: View, out: &mut String) {
