@@ -17,7 +17,7 @@ use analyzer_service::{
     analysis::{Event, Options, Sink, analyze},
     capture::{CaptureReader, Item},
     filter::Filter,
-    record::{Body, Progress, Record, Summary, Verdict},
+    record::{Body, Progress, Record, Summary, Time, Verdict},
 };
 
 /// Held against every capture.
@@ -149,6 +149,9 @@ fn numbers(capture: &[u8], filter: &Filter) -> Vec<u64> {
 /// Link types that filters know. In others nothing is found, whatever libpcap finds.
 const LINK_TYPES: [u16; 13] = [0, 1, 9, 12, 14, 50, 101, 104, 108, 113, 228, 229, 276];
 
+/// Latest time that a classic pcap file can say, as tcpdump writes it: in the year 2106.
+const LATEST: Time = Time(u32::MAX as i128 * 1_000_000_000);
+
 /// A capture that both read to its end, and alike.
 fn is_comparable(capture: &[u8]) -> bool {
     let Ok(mut reader) = CaptureReader::open(capture) else {
@@ -166,7 +169,8 @@ fn is_comparable(capture: &[u8]) -> bool {
                 let is_cut = snap_length != 0 && packet.data.len() > snap_length as usize;
                 let is_odd = packet.data.len() > packet.wire_bytes as usize;
                 let is_known = LINK_TYPES.contains(&packet.link_type);
-                if packet.bad_time || packet.time.is_none() || is_cut || is_odd || !is_known {
+                let is_late = packet.time.is_none_or(|time| time > LATEST);
+                if packet.bad_time || is_late || is_cut || is_odd || !is_known {
                     break false;
                 }
                 if !link_types.contains(&packet.link_type) {

@@ -87,13 +87,14 @@ impl Rows {
         !self.tcp_ports.is_empty() || !self.tcp_first.is_empty()
     }
 
-    /// The row for a UDP flow of which `data` is a direction's first payload. The server's
-    /// port counts for more than the bytes: multicast DNS looks like any other.
+    /// The row for a UDP flow of which `data` is a direction's first payload. Ports count for
+    /// more than the bytes: multicast DNS looks like any other. The client's does too, as the
+    /// answer to a multicast question begins a flow from the known port.
     pub(super) fn of_datagrams(&self, flow: &FlowRef, data: &[u8], claims: Claims) -> Option<Row> {
         let not = claims.all();
         self.by_port(&self.udp_ports, flow.server.port, data, not)
-            .or_else(|| by_content(&self.udp_first, data, not))
             .or_else(|| self.by_port(&self.udp_ports, flow.client.port, data, not))
+            .or_else(|| by_content(&self.udp_first, data, not))
     }
 
     /// The row for a TCP flow in which `data` was seen, as a direction's first payload or

@@ -65,13 +65,17 @@ impl SqliteCatalog {
     }
 }
 
-/// SQLite itself says only that it could not open a file, and not why.
+/// SQLite itself says only that it could not make a file, and not why. One that is
+/// there is left alone: to close it here would drop the locks that this process holds on it.
 fn touch(file: &Path) -> std::io::Result<()> {
-    let opened = std::fs::OpenOptions::new()
-        .append(true)
-        .create(true)
+    let made = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
         .open(file);
-    opened.map(drop)
+    match made {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _made_by_us_or_there => Ok(()),
+    }
 }
 
 /// Connects, for as long as others are opening the file: SQLite does not wait
