@@ -4,7 +4,10 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::Path,
     process::{ExitStatus, Stdio},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use tokio::{
@@ -34,8 +37,9 @@ pub struct Process {
 impl Process {
     /// Starts one of this crate's service binaries on a port of its own.
     pub async fn start(program: &str, args: &[&str], environment: &[(&str, &str)]) -> Self {
+        let host = own_address();
         let mut child = Command::new(program)
-            .args(["--listen", "127.0.0.1:0"])
+            .args(["--listen", &format!("{host}:0")])
             .args(args)
             .env("RUST_LOG", "info")
             .envs(environment.iter().copied())
@@ -45,7 +49,7 @@ impl Process {
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let log = Arc::new(Mutex::new(Vec::new()));
-        let address = within("the service's address", address(&mut lines, &log)).await;
+        let address = within("the service's address", address(host, &mut lines, &log)).await;
         let rest = Arc::clone(&log);
         let reading = TaskTracker::new().spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
@@ -120,20 +124,32 @@ impl Process {
     }
 }
 
+/// An address of this machine that no other service had or will have: a client of one
+/// that was killed must not find another one at its port.
+fn own_address() -> Ipv4Addr {
+    static STARTED: AtomicU32 = AtomicU32::new(0);
+    let n = STARTED.fetch_add(1, Ordering::Relaxed);
+    // The whole of 127.0.0.0/8 is here; tests that run beside this one have other ids.
+    let [_, _, high, low] = (1 + n % 60_000).to_be_bytes();
+    let [.., own] = (1 + std::process::id() % 200).to_be_bytes();
+    Ipv4Addr::new(127, own, high, low)
+}
+
 /// Services log where they listen once they do.
 async fn address(
+    host: Ipv4Addr,
     lines: &mut Lines<BufReader<ChildStderr>>,
     log: &Mutex<Vec<String>>,
 ) -> SocketAddr {
-    const LOOPBACK: &str = "127.0.0.1:";
+    let listens = format!("{host}:");
     while let Some(line) = lines.next_line().await.unwrap() {
         let port = line
-            .split_once(LOOPBACK)
+            .split_once(&*listens)
             .and_then(|(_, rest)| rest.split(|c: char| !c.is_ascii_digit()).next())
             .and_then(|port| port.parse().ok());
         log.lock().unwrap().push(line);
         if let Some(port) = port {
-            return (Ipv4Addr::LOCALHOST, port).into();
+            return (host, port).into();
         }
     }
     panic!("it ended: {:?}", log.lock().unwrap());
