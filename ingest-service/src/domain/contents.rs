@@ -2,15 +2,17 @@
 
 use std::{
     collections::VecDeque,
+    ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
 
+use bytes::Bytes;
 use weir_shared::store::{SegmentStore, StoreError};
 
 use super::{
-    capture::{Capture, ManifestObject, StoredManifest},
+    capture::{Capture, StoredManifest},
     error::Error,
-    id::{Blake3, ChunkIndex, Uid},
+    id::{Blake3, ChunkIndex, SegmentId, Uid},
     manifest::Manifest,
     range::IndexRange,
 };
@@ -79,7 +81,7 @@ impl Contents {
         let decoded = match stored {
             StoredManifest::Inline(bytes) => Manifest::decode(bytes),
             StoredManifest::Object(object) => {
-                let bytes = self.object(capture, object).await?;
+                let bytes = self.get(capture, object.segment, 0..object.bytes).await?;
                 if Blake3::of(&bytes) != object.blake3 {
                     return Err(corrupt(capture));
                 }
@@ -94,13 +96,18 @@ impl Contents {
         Ok(manifest)
     }
 
-    async fn object(
+    /// What lies at this place of an object of a capture, whatever it is.
+    ///
+    /// # Errors
+    /// [`Error::ObjectMissing`], also when the object ends before; [`Error::Deleted`]
+    /// when the capture is; [`Error::StorageUnavailable`].
+    pub async fn get(
         &self,
         capture: &Capture,
-        object: &ManifestObject,
-    ) -> Result<bytes::Bytes, Error> {
-        let key = object.segment.object_key();
-        match self.store.get(&key, 0..object.bytes).await {
+        segment: SegmentId,
+        place: Range<u64>,
+    ) -> Result<Bytes, Error> {
+        match self.store.get(&segment.object_key(), place).await {
             Ok(bytes) => Ok(bytes),
             Err(error @ (StoreError::Unavailable(_) | StoreError::Full(_))) => {
                 Err(Error::StorageUnavailable(Arc::new(error)))

@@ -5,10 +5,7 @@ use std::{ops::Range, sync::Arc};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use weir_shared::{
-    limits::{CHUNK_BYTES_RECOMMENDED, SEGMENT_BYTES_MAX},
-    store::StoreError,
-};
+use weir_shared::limits::{CHUNK_BYTES_RECOMMENDED, SEGMENT_BYTES_MAX};
 
 use super::{
     capture::Capture,
@@ -53,17 +50,8 @@ impl Ingest {
 
     /// The bytes that lie where an extent should, whatever they are.
     pub(super) async fn stored(&self, capture: &Capture, extent: &Extent) -> Result<Bytes, Error> {
-        let key = extent.segment.object_key();
-        let range = extent.offset..extent.offset + extent.bytes;
-        match self.store.get(&key, range).await {
-            Ok(bytes) => Ok(bytes),
-            Err(error @ (StoreError::Unavailable(_) | StoreError::Full(_))) => {
-                Err(Error::StorageUnavailable(Arc::new(error)))
-            }
-            Err(StoreError::Missing | StoreError::OutsideObject | StoreError::Exists) => {
-                Err(self.contents.why_missing(capture).await)
-            }
-        }
+        let place = extent.offset..extent.offset + extent.bytes;
+        self.contents.get(capture, extent.segment, place).await
     }
 
     /// An extent that failed its CRC elsewhere, read again to name its chunks.

@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use weir_shared::store::StoreError;
-
 use super::{Verdict, Writer};
 use crate::catalog::StoredChunk;
 use crate::domain::{
@@ -50,15 +48,7 @@ impl Writer {
     ) -> Result<StoredSlot, Error> {
         let begin = u64::from(chunk.offset);
         let place = begin..begin + u64::from(chunk.bytes);
-        let data = match self.store.get(&chunk.segment.object_key(), place).await {
-            Ok(data) => data,
-            Err(error @ (StoreError::Unavailable(_) | StoreError::Full(_))) => {
-                return Err(Error::StorageUnavailable(Arc::new(error)));
-            }
-            Err(StoreError::Missing | StoreError::OutsideObject | StoreError::Exists) => {
-                return Err(self.contents.why_missing(capture).await);
-            }
-        };
+        let data = self.contents.get(capture, chunk.segment, place).await?;
         if crc32c::crc32c(&data) != chunk.crc32c {
             return Err(Error::Corrupt {
                 capture: capture.id.clone(),
