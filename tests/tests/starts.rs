@@ -8,10 +8,11 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::Path,
-    process::{Command, Output},
+    process::{Output, Stdio},
 };
 
 use sqlx::{Connection as _, Executor as _, SqliteConnection};
+use tokio::{process::Command, time::timeout};
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
@@ -20,7 +21,7 @@ use weir_tests::{
     errors::check_unavailable,
     messages::{chunk, finish, open},
     process::Process,
-    until::until,
+    until::{WAIT_MAX, until},
 };
 
 const INGEST: &str = env!("CARGO_BIN_EXE_test-ingest-service");
@@ -93,9 +94,7 @@ async fn a_postgres_that_starts_after_the_service_is_waited_for() {
     let catalog = format!("--catalog={server}");
     let service = Process::start(INGEST, &[&store, &catalog], &[]).await;
     check_late(service, async {
-        let started = tokio::process::Command::new("sh")
-            .args(["-c", &start])
-            .status();
+        let started = Command::new("sh").args(["-c", &start]).status();
         assert!(started.await.unwrap().success(), "{start}");
     })
     .await;
@@ -105,30 +104,35 @@ async fn a_postgres_that_starts_after_the_service_is_waited_for() {
         ("postgres@", "no_such_role@", "no_such_role"),
     ] {
         let (head, tail) = server.rsplit_once(from).unwrap();
-        check_wrong(&[&store, &format!("--catalog={head}{to}{tail}")], expected);
+        check_wrong(&[&store, &format!("--catalog={head}{to}{tail}")], expected).await;
     }
 }
 
-fn ended(args: &[&str]) -> Output {
+/// How a service on these ended. One that does not is killed, and its log tells why.
+async fn ended(args: &[&str]) -> Output {
     let mut command = Command::new(INGEST);
     command.arg("--listen=127.0.0.1:0").args(args);
     command.arg(format!("--analyzer=http://{NOBODY}"));
-    command.output().unwrap()
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.kill_on_drop(true).spawn().unwrap();
+    if timeout(WAIT_MAX, child.wait()).await.is_err() {
+        child.start_kill().unwrap();
+    }
+    child.wait_with_output().await.unwrap()
 }
 
 /// The process ends with 64 and says this, before it listens.
-#[track_caller]
-fn check_wrong(args: &[&str], expected: &str) {
-    let done = ended(args);
+async fn check_wrong(args: &[&str], expected: &str) {
+    let done = ended(args).await;
     let told = String::from_utf8(done.stderr).unwrap();
-    assert_eq!(done.status.code(), Some(64), "{told}");
-    assert!(told.contains(expected), "{told}");
-    assert!(!told.contains("listens"), "{told}");
-    assert!(!told.contains("hush"), "{told}");
+    assert_eq!(done.status.code(), Some(64), "{args:?}: {told}");
+    assert!(told.contains(expected), "{args:?}: {told}");
+    assert!(!told.contains("listens"), "{args:?}: {told}");
+    assert!(!told.contains("hush"), "{args:?}: {told}");
 }
 
-#[test]
-fn what_no_waiting_mends_is_a_wrong_configuration() {
+#[tokio::test]
+async fn what_no_waiting_mends_is_a_wrong_configuration() {
     let directory = tempfile::tempdir().unwrap();
     let [store, catalog] = &urls(directory.path());
     for (url, expected) in [
@@ -145,22 +149,23 @@ fn what_no_waiting_mends_is_a_wrong_configuration() {
             "unknown parameter",
         ),
     ] {
-        check_wrong(&[store, &format!("--catalog={url}")], expected);
+        check_wrong(&[store, &format!("--catalog={url}")], expected).await;
     }
     for url in ["gs://bucket", "file://host/x", "s3://"] {
-        check_wrong(&[&format!("--store={url}"), catalog], "--store");
+        check_wrong(&[&format!("--store={url}"), catalog], "--store").await;
     }
     // A file where a directory should be, and a directory where a file should be.
     let file = directory.path().join("file");
     std::fs::write(&file, b"").unwrap();
     let below = format!("--store=file://{}/store", file.display());
-    check_wrong(&[&below, catalog], "cannot create the directory");
+    check_wrong(&[&below, catalog], "cannot create the directory").await;
     let folder = format!("--catalog=sqlite://{}", directory.path().display());
-    check_wrong(&[store, &folder], "cannot open the catalog");
+    check_wrong(&[store, &folder], "cannot open the catalog's file").await;
     // A file that is no database.
     std::fs::write(&file, [7; 4096]).unwrap();
     check_wrong(
         &[store, &format!("--catalog=sqlite://{}", file.display())],
         "not a database",
-    );
+    )
+    .await;
 }

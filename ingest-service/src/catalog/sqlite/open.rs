@@ -1,8 +1,9 @@
 //! Opening the file, and bringing it to this version's schema.
 
-use std::{path::Path, str::FromStr as _, time::Duration};
+use std::{io::ErrorKind, path::Path, str::FromStr as _, time::Duration};
 
 use backon::{ConstantBuilder, Retryable as _};
+use nix::unistd::{AccessFlags, eaccess};
 use sqlx::{
     SqlitePool,
     migrate::Migrator,
@@ -65,17 +66,21 @@ impl SqliteCatalog {
     }
 }
 
-/// SQLite itself says only that it could not make a file, and not why. One that is
-/// there is left alone: to close it here would drop the locks that this process holds on it.
+/// SQLite itself says only that it could not open a file, and not why. One that is there is
+/// not opened here: to close it would drop the locks that this process holds on it.
 fn touch(file: &Path) -> std::io::Result<()> {
     let made = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)
         .open(file);
     match made {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
-        _made_by_us_or_there => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        made => return made.map(drop),
     }
+    if file.metadata()?.is_dir() {
+        return Err(ErrorKind::IsADirectory.into());
+    }
+    Ok(eaccess(file, AccessFlags::R_OK | AccessFlags::W_OK)?)
 }
 
 /// Connects, for as long as others are opening the file: SQLite does not wait
