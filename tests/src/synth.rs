@@ -4,7 +4,7 @@ use crate::recordings;
 
 /// Magic of a little-endian pcap file with microseconds, version 2.4, snap
 /// length 262,144, link type Ethernet.
-const PCAP_HEADER: [u8; 24] = [
+pub(crate) const PCAP_HEADER: [u8; 24] = [
     0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0,
 ];
 const PCAP_RECORD_BYTES: usize = 16;
@@ -30,16 +30,6 @@ pub fn many_flows(flows: u32) -> Vec<u8> {
     file
 }
 
-/// Sessions of people and programs: HTTP, TLS, DNS, SSH, a lossy download; about
-/// 10 packets a flow.
-pub const SESSIONS: [&str; 5] = [
-    "http.pcap",
-    "tls.pcap",
-    "dns.pcap",
-    "ssh.pcap",
-    "tcp-loss-and-reordering.pcap",
-];
-
 /// The packets of the Ethernet recordings again and again, with other IPv4
 /// addresses and later times each round, until the file has at least `bytes`.
 /// Half of the flows are a port scan's, of two packets.
@@ -47,15 +37,8 @@ pub const SESSIONS: [&str; 5] = [
 /// Transport checksums stay those of the recording, as with offloading.
 #[must_use]
 pub fn varied(bytes: usize) -> Vec<u8> {
-    varied_of(bytes, |_| true)
-}
-
-/// The same of those recordings whose names are wanted.
-#[must_use]
-pub fn varied_of(bytes: usize, is_wanted: impl Fn(&str) -> bool) -> Vec<u8> {
     let frames: Vec<(u64, Vec<u8>)> = recordings::all()
         .iter()
-        .filter(|r| is_wanted(&r.name))
         .filter(|r| r.bytes.starts_with(&PCAP_HEADER[..4]) && r.bytes[20..24] == [1, 0, 0, 0])
         .flat_map(|r| records(&r.bytes))
         .collect();
@@ -76,7 +59,7 @@ pub fn varied_of(bytes: usize, is_wanted: impl Fn(&str) -> bool) -> Vec<u8> {
 }
 
 /// Microseconds since the first packet, and the frame.
-fn records(pcap: &[u8]) -> Vec<(u64, Vec<u8>)> {
+pub(crate) fn records(pcap: &[u8]) -> Vec<(u64, Vec<u8>)> {
     let word = |at: usize| u32::from_le_bytes(pcap[at..at + 4].try_into().unwrap());
     let time = |at: usize| u64::from(word(at)) * 1_000_000 + u64::from(word(at + 4));
     let mut records = Vec::new();
@@ -122,7 +105,7 @@ fn fix_ipv4_checksum(frame: &mut [u8]) {
     header[10..12].copy_from_slice(&checksum.to_be_bytes());
 }
 
-fn push_record(file: &mut Vec<u8>, micros: u64, frame: &[u8]) {
+pub(crate) fn push_record(file: &mut Vec<u8>, micros: u64, frame: &[u8]) {
     let seconds = u32::try_from(micros / 1_000_000).unwrap() + 1_700_000_000;
     let rest = u32::try_from(micros % 1_000_000).unwrap();
     let length = u32::try_from(frame.len()).unwrap();

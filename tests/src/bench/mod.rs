@@ -1,10 +1,12 @@
 //! What the benchmarks share: repeated measurements in turns, and their table.
 
-pub mod cpu;
+pub mod analyzers;
+pub mod measure;
 pub mod peers;
 pub mod proxy;
 pub mod relay;
 pub mod sink;
+pub mod traffic;
 pub mod upload;
 
 use std::time::Duration;
@@ -27,6 +29,11 @@ impl Series {
 
     pub fn add(&mut self, value: f64) {
         self.values.push(value);
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
     }
 
     pub fn add_millis(&mut self, time: Duration) {

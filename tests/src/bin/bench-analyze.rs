@@ -1,49 +1,206 @@
-//! Packets analyzed per second of CPU time, beside `tcpdump -w /dev/null` and
-//! `capinfos -c` over the same file, in turns.
+//! What it costs to analyze a large capture, beside other programs that read the same file,
+//! in turns: CPU and wall time, peak memory, time until the first result.
 //!
-//!     cargo run --release -p weir-tests --bin bench-analyze [FILE]
+//!     cargo run --release -p weir-tests --bin bench-analyze -- [FILE]
 //!
-//! Without a file: the project's recordings again and again with other
-//! addresses, 350 MB.
+//! Without a file it makes two of the project's recordings (`--bytes` each): a dense one, about
+//! 12 packets a flow of DNS, HTTP, TLS and QUIC, and a bulk one, 200 packets a flow in full
+//! frames. Programs that are not installed are left out, and named.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
 use std::{
     fs::File,
-    io::Read,
     ops::ControlFlow,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use analyzer_service::{
     analysis::{Event, Options, Sink, analyze},
-    record::{Progress, Summary},
+    record::Progress,
 };
+use clap::Parser as _;
 use mimalloc::MiMalloc;
-use weir_tests::{
-    bench::{Series, cpu, table},
-    synth,
+use weir_tests::bench::{
+    Series,
+    analyzers::{ALL, ANALYZE, Analyzer},
+    measure::{Cost, MEASURE, measure},
+    traffic::Traffic,
 };
 
 /// As the services have it.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-const FILE_BYTES: usize = 350_000_000;
+/// A program that takes longer runs once.
+const SECONDS_MAX: f64 = 20.0;
+
+#[derive(clap::Parser, Debug)]
+struct Arguments {
+    /// A capture; without one, two are made.
+    file: Option<PathBuf>,
+    /// Of each capture that is made.
+    #[arg(long, default_value_t = 1_000_000_000)]
+    bytes: u64,
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Names of the programs to run, all by default.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Where captures are made and kept; those of this size that are there are taken.
+    #[arg(long)]
+    folder: Option<PathBuf>,
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    match arguments.get(1).map(String::as_str) {
+        Some(MEASURE) => println!("{}", measure(&arguments[2..])),
+        Some(ANALYZE) => analyze_file(&arguments[2]),
+        _ => bench(&Arguments::parse()),
+    }
+}
+
+fn bench(arguments: &Arguments) {
+    let temporary = tempfile::tempdir().unwrap();
+    if let Some(file) = &arguments.file {
+        return compare("the file given", file, temporary.path(), arguments);
+    }
+    let folder = arguments.folder.as_deref().unwrap_or(temporary.path());
+    for traffic in [Traffic::Dense, Traffic::Bulk] {
+        let name = traffic.name();
+        let file = folder.join(format!("{name}-{}.pcap", arguments.bytes));
+        if !file.exists() {
+            traffic.write(&file, arguments.bytes);
+        }
+        compare(name, &file, temporary.path(), arguments);
+        if arguments.folder.is_none() {
+            std::fs::remove_file(&file).unwrap();
+        }
+    }
+}
+
+/// One program's runs.
+struct Runs {
+    analyzer: &'static Analyzer,
+    program: PathBuf,
+    cpu: Series,
+    wall: Series,
+    peak: Series,
+    first: Series,
+    last: Cost,
+}
+
+impl Runs {
+    fn add(&mut self, cost: Cost) {
+        self.cpu.add(cost.cpu);
+        self.wall.add(cost.wall);
+        self.peak.add(cost.peak_mib);
+        if let Some(first) = cost.first {
+            self.first.add(first);
+        }
+        self.last = cost;
+    }
+}
+
+fn compare(what: &str, file: &Path, temporary: &Path, arguments: &Arguments) {
+    let results = temporary.join("results");
+    // Into the page cache, for all alike.
+    let bytes = std::io::copy(&mut File::open(file).unwrap(), &mut std::io::sink()).unwrap();
+    let mut all: Vec<Runs> = Vec::new();
+    let wanted = |name| arguments.only.is_empty() || arguments.only.iter().any(|one| one == name);
+    for analyzer in ALL.iter().filter(|analyzer| wanted(analyzer.name)) {
+        let Some(program) = analyzer.program() else {
+            println!("{} is not installed", analyzer.name);
+            continue;
+        };
+        let last = analyzer.run(&program, file, &results);
+        let series = || Series::new(analyzer.name);
+        let mut runs = Runs {
+            analyzer,
+            program,
+            cpu: series(),
+            wall: series(),
+            peak: series(),
+            first: series(),
+            last: last.clone(),
+        };
+        // The first run of the others is to warm up.
+        if last.wall > SECONDS_MAX {
+            runs.add(last);
+        }
+        all.push(runs);
+    }
+    for _ in 0..arguments.rounds {
+        for runs in &mut all {
+            if runs.last.wall <= SECONDS_MAX {
+                let cost = runs.analyzer.run(&runs.program, file, &results);
+                runs.add(cost);
+            }
+        }
+    }
+    let megabytes = bytes / 1_000_000;
+    println!(
+        "\n{what}, {megabytes} MB, medians of {} rounds in turns",
+        arguments.rounds
+    );
+    print_table(&all);
+}
+
+/// In Markdown.
+fn print_table(all: &[Runs]) {
+    let Some(base) = all.first() else { return };
+    println!(
+        "\n| program | CPU, s | × | wall, s | × | peak, MiB | first result, s | what it computes |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
+    for runs in all {
+        let first = match runs.first.is_empty() {
+            true => "none".to_owned(),
+            false => format!("{:.3}", runs.first.median()),
+        };
+        let (cpu, wall) = (runs.cpu.median(), runs.wall.median());
+        println!(
+            "| `{}` | {cpu:.2} | {:.2} | {wall:.2} | {:.2} | {:.0} | {first} | {} |",
+            runs.analyzer.line(),
+            cpu / base.cpu.median(),
+            wall / base.wall.median(),
+            runs.peak.median(),
+            runs.analyzer.result(&runs.last),
+        );
+    }
+    println!();
+    for runs in all {
+        let of =
+            |series: &Series| format!("{:.2} to {:.2}", series.quantile(0.0), series.quantile(1.0));
+        println!(
+            "{}: CPU {}, wall {}",
+            runs.analyzer.name,
+            of(&runs.cpu),
+            of(&runs.wall)
+        );
+    }
+}
 
 /// What a call does with the events, without the wire.
 #[derive(Default)]
 struct Count {
     records: usize,
-    summary: Option<Summary>,
 }
 
 impl Sink for Count {
     fn event(&mut self, event: Event) -> ControlFlow<()> {
         match event {
             Event::CaptureInfo(_) => {}
-            Event::Records(records) => self.records += records.len(),
-            Event::Summary(summary) => self.summary = Some(*summary),
+            Event::Records(records) => {
+                if self.records == 0 {
+                    println!("first record");
+                }
+                self.records += records.len();
+            }
+            Event::Summary(summary) => println!(
+                "packets: {} flows: {} records: {} dropped: {:?}",
+                summary.packets, summary.flows, self.records, summary.dropped
+            ),
         }
         ControlFlow::Continue(())
     }
@@ -53,65 +210,7 @@ impl Sink for Count {
     }
 }
 
-fn analyze_file(path: &str) -> Count {
-    let mut count = Count::default();
-    analyze(File::open(path).unwrap(), &Options::default(), &mut count).unwrap();
-    count
-}
-
-fn main() {
-    if let Some(path) = std::env::args_os().nth(1) {
-        return compare("the file given", &PathBuf::from(path));
-    }
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("varied.pcap");
-    let sessions = |name: &str| synth::SESSIONS.contains(&name);
-    std::fs::write(&path, synth::varied_of(FILE_BYTES, sessions)).unwrap();
-    compare("sessions: HTTP, TLS, DNS, SSH", &path);
-    std::fs::write(&path, synth::varied(FILE_BYTES)).unwrap();
-    compare("all recordings, half of the flows a port scan's", &path);
-}
-
-fn compare(what: &str, path: &Path) {
-    let rounds = std::env::var("WEIR_BENCH_ROUNDS").map_or(5, |n| n.parse().unwrap());
-    let path = path.to_str().unwrap();
-    // Into the page cache, for all alike.
-    let bytes = std::io::copy(&mut File::open(path).unwrap(), &mut std::io::sink()).unwrap();
-    let warm = analyze_file(path);
-    let summary = warm.summary.unwrap();
-    println!(
-        "{what}: {} MB, {} packets, {} flows, {} records, dropped {:?}, {rounds} rounds in turns",
-        bytes / 1_000_000,
-        summary.packets,
-        summary.flows,
-        warm.records,
-        summary.dropped
-    );
-    let mut tcpdump = Series::new("tcpdump -r FILE -w /dev/null");
-    let mut capinfos = Series::new("capinfos -c FILE");
-    let mut weir = Series::new("analysis, all records");
-    let mut read = Series::new("reading the file alone");
-    for _ in 0..rounds {
-        let dump = ["-r", path, "-w", "/dev/null"];
-        tcpdump.add(seconds(cpu::of_program("tcpdump", &dump)));
-        weir.add(seconds(cpu::of(|| analyze_file(path)).1));
-        capinfos.add(seconds(cpu::of_program("capinfos", &["-c", path])));
-        read.add(seconds(cpu::of(|| read_file(path)).1));
-    }
-    let all = [tcpdump, weir.clone(), capinfos, read];
-    print!("{}", table("CPU s", &all));
-    println!(
-        "{:.0} packets per CPU second",
-        f64::from(u32::try_from(summary.packets).unwrap()) / weir.median()
-    );
-}
-
-fn seconds(time: Duration) -> f64 {
-    time.as_secs_f64()
-}
-
-fn read_file(path: &str) {
-    let mut file = File::open(path).unwrap();
-    let mut buffer = vec![0; 1 << 20];
-    while file.read(&mut buffer).unwrap() > 0 {}
+fn analyze_file(path: &str) {
+    let options = Options::default();
+    analyze(File::open(path).unwrap(), &options, &mut Count::default()).unwrap();
 }
