@@ -10,6 +10,9 @@ use crate::{
 /// asks some at once.
 const QUESTIONS_MAX: usize = 64;
 
+/// Most messages have no more: room for them is made at once.
+const ANSWERS_USUAL: usize = 8;
+
 /// Text kept of one message's answers: compressed names grow hundredfold.
 const ANSWERS_TEXT_BYTES_MAX: usize = 256 << 10;
 
@@ -129,6 +132,8 @@ impl Message {
 
     fn answers(&mut self, wire: &mut Wire<'_>, count: u16, out: &mut Output) -> Option<()> {
         let mut text_bytes = 0;
+        self.answers
+            .reserve_exact(usize::from(count).min(ANSWERS_USUAL));
         for _ in 0..count {
             let name = wire.name()?;
             let record_type = wire.u16()?;

@@ -1,10 +1,12 @@
 //! Domain names (RFC 1035, 3.1 and 4.1.4).
 
-use super::wire::Wire;
-use crate::dissect::text;
+use super::{rdata::push_escaped, wire::Wire};
 
 /// RFC 1035, 2.3.4: with the length bytes and the root's.
 const NAME_BYTES_MAX: usize = 255;
+
+/// Most names fit this many, which saves growing their text.
+const NAME_BYTES_USUAL: usize = 32;
 
 /// Pointers followed for one name. A name of 255 bytes has at most 127 labels, and
 /// a writer needs no more than one pointer for each.
@@ -16,7 +18,7 @@ impl Wire<'_> {
     /// too long, cut, or its pointers are too many or do not lead strictly back, as
     /// they do whenever a name is written once.
     pub(super) fn name(&mut self) -> Option<String> {
-        let mut name = String::new();
+        let mut name = String::with_capacity(NAME_BYTES_USUAL);
         let mut bytes = 1;
         let mut pointers = 0;
         let mut end = None;
@@ -62,15 +64,5 @@ fn push_label(name: &mut String, label: &[u8]) {
     if !name.is_empty() {
         name.push('.');
     }
-    if !label.iter().any(|byte| matches!(byte, b'.' | b'\\')) {
-        return text::push(name, label);
-    }
-    for part in label.split_inclusive(|byte| matches!(byte, b'.' | b'\\')) {
-        let (front, last) = part.split_at(part.len() - 1);
-        text::push(name, front);
-        if matches!(last, b"." | b"\\") {
-            name.push('\\');
-        }
-        text::push(name, last);
-    }
+    push_escaped(name, label, [b'.', b'\\']);
 }

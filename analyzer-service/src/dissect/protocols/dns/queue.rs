@@ -17,18 +17,30 @@ pub(in super::super) enum Match {
     Name,
 }
 
+/// As long as no more wait they are looked through, which costs less than keys: most flows
+/// ask once.
+const UNINDEXED_MAX: usize = 4;
+
 /// Oldest first.
 #[derive(Debug)]
 pub(super) struct Queue {
     matched_by: Match,
-    /// Keyed: names come from attackers.
-    hasher: RandomState,
     waiting: VecDeque<Box<Arrived>>,
-    /// Hash and arrival of each question by each of its keys, in this order. Equal hashes
-    /// may be of different keys.
-    index: Vec<(u64, Arrival)>,
+    /// Once there were more than a few.
+    index: Option<Box<Index>>,
     arrivals: Arrival,
     bytes: usize,
+}
+
+/// Those that wait by what an answer says of them.
+#[derive(Debug)]
+struct Index {
+    matched_by: Match,
+    /// Keyed: names come from attackers.
+    hasher: RandomState,
+    /// Hash and arrival of each question by each of its keys, in this order. Equal hashes
+    /// may be of different keys.
+    entries: Vec<(u64, Arrival)>,
 }
 
 /// Grows from question to question.
@@ -44,9 +56,8 @@ impl Queue {
     pub(super) fn new(matched_by: Match) -> Self {
         Self {
             matched_by,
-            hasher: RandomState::new(),
             waiting: VecDeque::new(),
-            index: Vec::new(),
+            index: None,
             arrivals: 0,
             bytes: 0,
         }
@@ -66,12 +77,22 @@ impl Queue {
         self.bytes += waiting.cost();
         let arrival = self.arrivals;
         self.arrivals += 1;
-        for key in self.keys(&waiting).into_iter().flatten() {
-            let at = self.index.partition_point(|other| *other < (key, arrival));
-            self.index.insert(at, (key, arrival));
+        let arrived = Box::new(Arrived { arrival, waiting });
+        if let Some(index) = &mut self.index {
+            index.add(&arrived);
         }
-        let arrived = Arrived { arrival, waiting };
-        self.waiting.push_back(Box::new(arrived));
+        // Most flows have one.
+        if self.waiting.is_empty() {
+            self.waiting.reserve_exact(1);
+        }
+        self.waiting.push_back(arrived);
+        if self.index.is_none() && self.waiting.len() > UNINDEXED_MAX {
+            let mut index = Box::new(Index::new(self.matched_by));
+            for arrived in &self.waiting {
+                index.add(arrived);
+            }
+            self.index = Some(index);
+        }
     }
 
     pub(super) fn pop_oldest_if(
@@ -91,12 +112,11 @@ impl Queue {
         budget: &mut budget::Waiting,
     ) -> Option<Waiting> {
         let at = self.place(arrival)?;
-        let Arrived { waiting, .. } = *self.waiting.remove(at)?;
-        for key in self.keys(&waiting).into_iter().flatten() {
-            if let Ok(at) = self.index.binary_search(&(key, arrival)) {
-                self.index.remove(at);
-            }
+        let arrived = self.waiting.remove(at)?;
+        if let Some(index) = &mut self.index {
+            index.remove(&arrived);
         }
+        let Arrived { waiting, .. } = *arrived;
         budget.give_back(waiting.cost());
         self.bytes -= waiting.cost();
         Some(waiting)
@@ -110,25 +130,32 @@ impl Queue {
         asker: Endpoint,
         question: Option<&Question>,
     ) -> Option<Arrival> {
-        let key = self.asker_key(id, asker, question);
-        let mut found = self.find(key, |waiting| waiting.is_of(id, asker, question));
+        let key = |index: &Index| index.asker_key(id, asker, question);
+        let mut found = self.find(key, move |waiting| waiting.is_of(id, asker, question));
         found.next()
     }
 
     /// Those that ask for exactly this name and type, oldest first. For [`Match::Name`].
     pub(super) fn of_name(&self, name: &str, record_type: u16) -> impl Iterator<Item = Arrival> {
-        let key = self.name_key(name, record_type);
+        let key = move |index: &Index| index.name_key(name, record_type);
         self.find(key, move |waiting| waiting.asks(name, record_type))
     }
 
-    fn find(&self, key: u64, wanted: impl Fn(&Waiting) -> bool) -> impl Iterator<Item = Arrival> {
-        let first = self.index.partition_point(|(other, _)| *other < key);
-        let found = self.index[first..].iter();
-        let found = found.take_while(move |(other, _)| *other == key);
-        found.map(|(_, arrival)| *arrival).filter(move |arrival| {
-            let found = self.place(*arrival).and_then(|at| self.waiting.get(at));
-            found.is_some_and(|found| wanted(&found.waiting))
-        })
+    fn find(
+        &self,
+        key: impl Fn(&Index) -> u64,
+        wanted: impl Fn(&Waiting) -> bool,
+    ) -> impl Iterator<Item = Arrival> {
+        let (few, many) = match &self.index {
+            None => (Some(self.waiting.iter()), None),
+            Some(index) => (None, Some(index.find(key(index)))),
+        };
+        let few = few.into_iter().flatten();
+        let many = many.into_iter().flatten();
+        let many = many.filter_map(|arrival| self.waiting.get(self.place(arrival)?));
+        let found = few.chain(many);
+        let found = found.filter(move |arrived| wanted(&arrived.waiting));
+        found.map(|arrived| arrived.arrival)
     }
 
     fn place(&self, arrival: Arrival) -> Option<usize> {
@@ -136,6 +163,40 @@ impl Queue {
             .waiting
             .binary_search_by_key(&arrival, |arrived| arrived.arrival);
         found.ok()
+    }
+}
+
+impl Index {
+    fn new(matched_by: Match) -> Self {
+        Self {
+            matched_by,
+            hasher: RandomState::new(),
+            entries: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, Arrived { arrival, waiting }: &Arrived) {
+        for key in self.keys(waiting).into_iter().flatten() {
+            let entry = (key, *arrival);
+            let at = self.entries.partition_point(|other| *other < entry);
+            self.entries.insert(at, entry);
+        }
+    }
+
+    fn remove(&mut self, Arrived { arrival, waiting }: &Arrived) {
+        for key in self.keys(waiting).into_iter().flatten() {
+            if let Ok(at) = self.entries.binary_search(&(key, *arrival)) {
+                self.entries.remove(at);
+            }
+        }
+    }
+
+    /// Those with this key, oldest first.
+    fn find(&self, key: u64) -> impl Iterator<Item = Arrival> {
+        let first = self.entries.partition_point(|(other, _)| *other < key);
+        let found = self.entries[first..].iter();
+        let found = found.take_while(move |(other, _)| *other == key);
+        found.map(|(_, arrival)| *arrival)
     }
 
     fn keys(&self, waiting: &Waiting) -> [Option<u64>; 2] {

@@ -186,15 +186,24 @@ fn hyphenated(bytes: &[u8]) -> String {
 
 /// In quotation marks; those inside, and backslashes, get a backslash.
 pub(super) fn quoted(bytes: &[u8]) -> String {
-    let mut text = String::from("\"");
-    for part in bytes.split_inclusive(|byte| matches!(byte, b'"' | b'\\')) {
-        let (front, last) = part.split_at(part.len() - 1);
-        text::push(&mut text, front);
-        if matches!(last, b"\"" | b"\\") {
-            text.push('\\');
-        }
-        text::push(&mut text, last);
-    }
+    let mut text = String::with_capacity(bytes.len() + 2);
+    text.push('"');
+    push_escaped(&mut text, bytes, [b'"', b'\\']);
     text.push('"');
     text
+}
+
+/// Appends `bytes`; each of `special`, ASCII, gets a backslash.
+pub(super) fn push_escaped(text: &mut String, bytes: &[u8], special: [u8; 2]) {
+    if !bytes.iter().any(|byte| special.contains(byte)) {
+        return text::push(text, bytes);
+    }
+    for part in bytes.split_inclusive(|byte| special.contains(byte)) {
+        let (front, last) = part.split_at(part.len() - 1);
+        text::push(text, front);
+        if special.contains(&last[0]) {
+            text.push('\\');
+        }
+        text::push(text, last);
+    }
 }

@@ -62,8 +62,10 @@ impl Transactions {
             self.response(context, message, out);
         } else {
             // By RFC 9619 there is no other.
-            if let Some(waiting) = Waiting::all(context, &message).next() {
-                self.wait(waiting, out);
+            let mut message = message;
+            let question = std::mem::take(&mut message.questions).into_iter().next();
+            if let Some(question) = question {
+                self.wait(Waiting::new(context, &message, question), out);
             }
         }
     }
@@ -156,6 +158,8 @@ impl Transactions {
         let is_it = |known: &Waiting| known.origin == query.origin && known.id == query.id;
         let known = self.answered.iter().position(is_it);
         out.answered.take(query.cost());
+        // Most flows ask once.
+        self.answered.reserve_exact(1);
         self.answered.push_back(query);
         if let Some(known) = known.and_then(|at| self.answered.remove(at)) {
             out.answered.give_back(known.cost());
@@ -180,16 +184,20 @@ impl Waiting {
         context: &Context<'_>,
         message: &Message,
     ) -> impl Iterator<Item = Self> {
-        let (origin, asker) = (Origin::of(context), context.sender());
-        message.questions.iter().map(move |question| Self {
-            origin,
-            asker,
+        let questions = message.questions.iter();
+        questions.map(move |question| Self::new(context, message, question.clone()))
+    }
+
+    fn new(context: &Context<'_>, message: &Message, question: Question) -> Self {
+        Self {
+            origin: Origin::of(context),
+            asker: context.sender(),
             id: message.id,
-            question: question.clone(),
+            question,
             opcode: message.flags.opcode(),
             recursion_desired: message.flags.recursion_desired(),
             truncated: message.flags.truncated(),
-        })
+        }
     }
 
     /// Completed by the answer's packet, but of the question's flow.
