@@ -207,7 +207,10 @@ impl Dissectors {
         let mut rest = Vec::new();
         let mut next = [None; 2];
         let over = matches!(verdict, Verdict::Done | Verdict::NotMine);
-        if over {
+        if verdict == Verdict::Done && flow.is_over() {
+            flow.give_up(&mut self.budget, out);
+            slot.state = State::Settled;
+        } else if over {
             if verdict == Verdict::Done {
                 rest = flow.rest(context.direction, &mut self.budget);
             }

@@ -136,6 +136,11 @@ impl Stream {
         self.next.map(sequence)
     }
 
+    /// Nothing is ever delivered any more: it had data, and has closed behind all of it.
+    pub(super) fn is_over(&self) -> bool {
+        self.begun && self.closed && !self.is_holding()
+    }
+
     /// Gives back what is held; nothing is delivered any more.
     pub(super) fn release(&mut self, budget: &mut Budget) {
         let held = self.disorder.as_ref().map_or(0, |of| of.held.bytes);

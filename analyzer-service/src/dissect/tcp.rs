@@ -85,6 +85,11 @@ impl TcpFlow {
         self.reader.dissector.as_ref().map(|(row, _)| *row)
     }
 
+    /// Nothing of either direction is to come.
+    pub(super) fn is_over(&self) -> bool {
+        self.streams.iter().all(Stream::is_over)
+    }
+
     /// Delivers what is held.
     pub(super) fn flush(
         &mut self,

@@ -1,6 +1,8 @@
 //! Start line and headers, by httparse, told to be as lenient as it can.
 
-use httparse::{EMPTY_HEADER, Header, ParserConfig, Status};
+use std::mem::MaybeUninit;
+
+use httparse::{Header, ParserConfig, Status};
 
 use super::{
     body::Body,
@@ -118,14 +120,17 @@ pub(super) fn look(data: &[u8]) -> Look {
     if data.starts_with(VERSION) {
         return Look::Response;
     }
-    for method in METHODS {
-        match data.strip_prefix(*method) {
-            Some([b' ', ..]) => return Look::Request,
-            Some([]) => return Look::TooShort,
-            Some(_) => {}
-            None if method.starts_with(data) => return Look::TooShort,
-            None => {}
+    let is_of_method = |byte: &u8| byte.is_ascii_uppercase() || *byte == b'-';
+    let end = data.iter().position(|byte| !is_of_method(byte));
+    let mut methods = METHODS.iter();
+    match end {
+        Some(0) => {}
+        Some(end) if data[end] == b' ' && methods.any(|method| *method == &data[..end]) => {
+            return Look::Request;
         }
+        Some(_) => {}
+        None if methods.any(|method| method.starts_with(data)) => return Look::TooShort,
+        None => {}
     }
     Look::Neither
 }
@@ -168,9 +173,9 @@ impl Request {
     }
 
     fn parse_text(head: &[u8]) -> Option<Self> {
-        let mut headers = [EMPTY_HEADER; HEADERS_MAX];
-        let mut parsed = httparse::Request::new(&mut headers);
-        let status = lenient().parse_request(&mut parsed, head);
+        let mut headers = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+        let mut parsed = httparse::Request::new(&mut []);
+        let status = lenient().parse_request_with_uninit_headers(&mut parsed, head, &mut headers);
         let Ok(Status::Complete(_)) = status else {
             return None;
         };
@@ -208,9 +213,9 @@ impl Response {
     /// None when it is no response.
     pub(in super::super) fn parse(head: &[u8]) -> Option<Self> {
         let head = &head[line_ends(head)..];
-        let mut headers = [EMPTY_HEADER; HEADERS_MAX];
-        let mut parsed = httparse::Response::new(&mut headers);
-        let status = lenient().parse_response(&mut parsed, head);
+        let mut headers = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+        let mut parsed = httparse::Response::new(&mut []);
+        let status = lenient().parse_response_with_uninit_headers(&mut parsed, head, &mut headers);
         let Ok(Status::Complete(_)) = status else {
             return None;
         };

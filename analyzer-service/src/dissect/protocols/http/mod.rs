@@ -114,7 +114,15 @@ impl Dissector for Http {
             }
             self.pairs.complete(&Moment::of(context), out);
             self.responses.phase = Phase::Lost;
+            self.responses.closed = true;
+        } else {
+            self.requests.closed = true;
         }
+        // Nothing comes any more, and nothing waits: it need not be kept until the flow ends.
+        let sides = [&self.requests, &self.responses];
+        self.over |= sides.iter().all(|side| side.begun && side.closed)
+            && self.pairs.any()
+            && !self.pairs.any_open();
         self.verdict()
     }
 
@@ -135,6 +143,7 @@ impl Http {
     /// Reads the requester's direction. Answers how many bytes are done with.
     fn requests(&mut self, context: &Context<'_>, data: &[u8], out: &mut Output) -> usize {
         self.requests.last = Moment::of(context);
+        self.requests.begun = true;
         let mut at = 0;
         while let Some(rest) = data.get(at..).filter(|rest| !rest.is_empty()) {
             match &mut self.requests.phase {
@@ -174,6 +183,7 @@ impl Http {
     /// Reads the other direction. Answers how many bytes are done with.
     fn responses(&mut self, context: &Context<'_>, data: &[u8], out: &mut Output) -> usize {
         self.responses.last = Moment::of(context);
+        self.responses.begun = true;
         let mut at = 0;
         while let Some(rest) = data.get(at..).filter(|rest| !rest.is_empty()) {
             match &mut self.responses.phase {

@@ -49,6 +49,11 @@ impl Pairs {
         self.depth > 0
     }
 
+    /// Whether any has still to go out.
+    pub(super) fn any_open(&self) -> bool {
+        self.current.is_some() || !self.waiting.is_empty()
+    }
+
     /// Takes a request. Answers what comes behind its head.
     pub(super) fn ask(
         &mut self,

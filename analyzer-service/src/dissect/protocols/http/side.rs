@@ -14,6 +14,9 @@ pub(super) struct Side {
     /// Bytes of an unfinished head that were searched for its end.
     pub(super) searched: usize,
     pub(super) last: Moment,
+    /// It had data.
+    pub(super) begun: bool,
+    pub(super) closed: bool,
 }
 
 #[derive(Debug, Default)]
