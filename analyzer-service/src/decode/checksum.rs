@@ -32,9 +32,14 @@ fn sum(bytes: &[u8]) -> u64 {
     let words = words
         .iter()
         .map(|word| u64::from(u32::from_ne_bytes(*word)));
-    let mut last = [0; 4];
-    last[..rest.len()].copy_from_slice(rest);
-    words.sum::<u64>() + u64::from(u32::from_ne_bytes(last))
+    // Without a copy of so few bytes, which would be a call.
+    let last = match *rest {
+        [a] => u32::from_ne_bytes([a, 0, 0, 0]),
+        [a, b] => u32::from_ne_bytes([a, b, 0, 0]),
+        [a, b, c] => u32::from_ne_bytes([a, b, c, 0]),
+        _ => 0,
+    };
+    words.sum::<u64>() + u64::from(last)
 }
 
 /// The sum over data that holds its own checksum is all ones.
