@@ -3,6 +3,7 @@
 
 mod batch;
 mod closing;
+mod detection;
 mod dissection;
 mod findings;
 mod located;
@@ -40,7 +41,8 @@ pub const FLOWS_MAX: usize = 1 << 19;
 /// What an analysis is asked for. Without a duration there is no such limit.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Records to hand out; dissectors that make no other kind are skipped.
+    /// Records to hand out; dissectors that make no other kind are skipped, unless findings
+    /// are among them, which rest on what all of them say.
     pub kinds: KindSet,
     pub idle_timeout: Option<Duration>,
     /// Capture time after which a long flow is cut.

@@ -1,12 +1,13 @@
 //! Reads a capture and streams what is in it while it reads.
 //!
 //! The core ([`analysis`], [`capture`], [`filter`], [`decode`], [`flow`], [`dissect`],
-//! [`summary`], [`record`]) is sync, pure and total. The edge ([`source`],
+//! [`detect`], [`summary`], [`record`]) is sync, pure and total. The edge ([`source`],
 //! [`threads`], [`grpc`], [`run`]) connects it to the store and to callers.
 
 pub mod analysis;
 pub mod capture;
 pub mod decode;
+pub mod detect;
 pub mod dissect;
 pub mod filter;
 pub mod flow;

@@ -38,6 +38,7 @@ const CORE: &[&str] = &[
     "analyzer-service/src/decode",
     "analyzer-service/src/flow",
     "analyzer-service/src/dissect",
+    "analyzer-service/src/detect",
     "analyzer-service/src/summary",
 ];
 

@@ -1,13 +1,14 @@
 //! Findings, gathered by what they are about.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use ahash::RandomState;
 use hashbrown::{HashMap, hash_map::Entry};
 
 use crate::{
+    detect::{Evidence, FLOW_IDS_MAX, Subject},
     flow::Stamp,
-    record::{Body, Finding, Record, Severity, Time},
+    record::{Body, Finding, Record, Time},
 };
 
 /// Capture time in which what repeats is one finding.
@@ -15,16 +16,6 @@ const WINDOW: Duration = Duration::from_secs(60);
 
 /// Findings gathered at once; a flood of forged addresses makes one each.
 const OPEN_MAX: usize = 4_096;
-
-/// Flows that a finding names.
-const FLOW_IDS_MAX: usize = 16;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Subject {
-    pub(super) code: &'static str,
-    pub(super) source: Option<IpAddr>,
-    pub(super) target: Option<IpAddr>,
-}
 
 #[derive(Debug)]
 struct Open {
@@ -53,40 +44,24 @@ impl Findings {
         }
     }
 
-    /// Counts one more of these. Gives back the finding of the window before, when
+    /// Counts what this tells of. Gives back the finding of the window before, when
     /// that one is over.
-    pub(super) fn add(
-        &mut self,
-        subject: Subject,
-        message: &str,
-        flow_id: Option<u64>,
-        stamp: Stamp,
-    ) -> Option<Record> {
+    pub(super) fn add(&mut self, evidence: Evidence, stamp: Stamp) -> Option<Record> {
         let n_open = self.open.len();
         let mut closed = None;
-        let open = match self.open.entry(subject) {
+        match self.open.entry(evidence.subject.clone()) {
             Entry::Occupied(mut entry) => {
                 if entry.get().is_over(stamp.time) {
-                    let before = entry.insert(Open::new(subject, message, stamp));
+                    let before = entry.insert(Open::new(evidence, stamp));
                     closed = Some(record(before.finding, stamp));
+                } else {
+                    entry.get_mut().add(evidence);
                 }
-                entry.into_mut()
             }
             Entry::Vacant(entry) if n_open < OPEN_MAX => {
-                entry.insert(Open::new(subject, message, stamp))
+                entry.insert(Open::new(evidence, stamp));
             }
-            Entry::Vacant(_) => {
-                self.n_dropped += 1;
-                return None;
-            }
-        };
-        open.finding.count += 1;
-        let flow_ids = &mut open.finding.flow_ids;
-        if let Some(flow_id) = flow_id
-            && flow_ids.len() < FLOW_IDS_MAX
-            && !flow_ids.contains(&flow_id)
-        {
-            flow_ids.push(flow_id);
+            Entry::Vacant(_) => self.n_dropped += evidence.count,
         }
         closed
     }
@@ -109,13 +84,10 @@ impl Findings {
     fn take(&mut self, stamp: Stamp, wanted: impl Fn(&Open) -> bool) -> Vec<Record> {
         let over = self.open.extract_if(|_, open| wanted(open));
         let mut over: Vec<(Subject, Open)> = over.collect();
-        over.sort_unstable_by_key(|(subject, open)| {
-            let Subject {
-                code,
-                source,
-                target,
-            } = *subject;
-            (open.finding.first_packet_number, code, source, target)
+        over.sort_unstable_by(|(one, a), (other, b)| {
+            let by_packet = a.finding.first_packet_number;
+            let by_packet = by_packet.cmp(&b.finding.first_packet_number);
+            by_packet.then_with(|| one.cmp(other))
         });
         let findings = over.into_iter().map(|(_, open)| open.finding);
         findings.map(|finding| record(finding, stamp)).collect()
@@ -123,20 +95,53 @@ impl Findings {
 }
 
 impl Open {
-    fn new(subject: Subject, message: &str, stamp: Stamp) -> Self {
+    fn new(evidence: Evidence, stamp: Stamp) -> Self {
+        let Evidence {
+            subject,
+            severity,
+            message,
+            source,
+            target,
+            target_port,
+            count,
+            first_packet,
+            flow_ids,
+        } = evidence;
         Self {
             finding: Finding {
                 code: subject.code,
-                severity: Severity::Warning,
-                message: message.to_owned(),
-                source: subject.source,
-                target: subject.target,
-                target_port: 0,
-                count: 0,
-                first_packet_number: stamp.number,
-                flow_ids: Vec::new(),
+                severity,
+                message: message.into_owned(),
+                source,
+                target,
+                target_port,
+                count,
+                first_packet_number: first_packet,
+                flow_ids,
             },
             since: stamp.time,
+        }
+    }
+
+    /// More of the same. What differs is nobody's, or many's.
+    fn add(&mut self, evidence: Evidence) {
+        let finding = &mut self.finding;
+        if finding.source != evidence.source {
+            finding.source = None;
+        }
+        if finding.target != evidence.target {
+            finding.target = None;
+        }
+        if finding.target_port != evidence.target_port {
+            finding.target_port = 0;
+        }
+        finding.count = finding.count.saturating_add(evidence.count);
+        finding.first_packet_number = finding.first_packet_number.min(evidence.first_packet);
+        for flow_id in evidence.flow_ids {
+            let flow_ids = &mut finding.flow_ids;
+            if flow_ids.len() < FLOW_IDS_MAX && !flow_ids.contains(&flow_id) {
+                flow_ids.push(flow_id);
+            }
         }
     }
 }

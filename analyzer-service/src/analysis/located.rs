@@ -90,8 +90,8 @@ impl Packets {
 
     /// What the dissectors said of the current packet.
     fn gather(&mut self, ip: &Ip<'_>, flow_id: u64) {
-        if !self.out.records.is_empty() {
-            self.completed.append(&mut self.out.records);
+        if !self.out.records.is_empty() || !self.out.exposed.is_empty() {
+            self.take_said();
         }
         if !self.out.malformed.is_empty() {
             self.malformed(ip, flow_id);
@@ -104,8 +104,9 @@ impl Packets {
             let closing = Closing {
                 dissectors: &mut self.dissectors,
                 out: &mut self.out,
+                detectors: self.detectors.as_mut(),
                 completed: &mut self.completed,
-                wants_flows: self.options.kinds.contains(Kind::Flow),
+                kinds: self.options.kinds,
             };
             closing.flow(&mut entry, reason);
         }

@@ -84,6 +84,9 @@ impl Packets {
     ) -> (Path, Option<&'static str>) {
         let frame = decode::inner(around, inner);
         let Some(ip) = &frame.ip else {
+            if frame.arp.is_some() {
+                self.arp(&frame);
+            }
             if let Some(malformed) = frame.malformed {
                 self.finding(malformed, None, Some(carrier.flow_id));
             }

@@ -6,12 +6,14 @@ use super::{
     Event, Options, POLL_PACKETS, Sink,
     batch::Batch,
     closing::Closing,
-    findings::{Findings, Subject},
+    detection::{read, take},
+    findings::Findings,
     nested::Nested,
 };
 use crate::{
     capture::Packet,
-    decode::{self, Ip, Malformed},
+    decode::{self, Malformed},
+    detect::Detectors,
     dissect::{Dissectors, Output},
     flow::{Ended, FlowIndex, FlowTable, Nesting, Stamp},
     record::{Dropped, EndReason, Kind, Progress, Record, Summary, Time},
@@ -24,7 +26,9 @@ pub(super) struct Packets {
     pub(super) flows: FlowTable,
     pub(super) dissectors: Dissectors,
     pub(super) out: Output,
-    findings: Findings,
+    /// When somebody asked for findings.
+    pub(super) detectors: Option<Detectors>,
+    pub(super) findings: Findings,
     pub(super) gatherer: Gatherer,
     /// The current packet; packets without a time have that of the one before.
     pub(super) stamp: Stamp,
@@ -46,8 +50,12 @@ impl Packets {
     pub(super) fn new(options: Options) -> Self {
         Self {
             flows: FlowTable::new(options.idle_timeout, options.flows_max),
-            dissectors: Dissectors::new(options.kinds),
+            dissectors: Dissectors::new(read(options.kinds)),
             out: Output::default(),
+            detectors: options
+                .kinds
+                .contains(Kind::Finding)
+                .then(Detectors::default),
             findings: Findings::new(),
             gatherer: Gatherer::default(),
             stamp: Stamp::default(),
@@ -113,7 +121,12 @@ impl Packets {
                 let carried = self.ip(&frame, ip, &Nesting::NONE);
                 (carried.flow_id, carried.service)
             }
-            None => (None, None),
+            None => {
+                if frame.arp.is_some() {
+                    self.arp(&frame);
+                }
+                (None, None)
+            }
         };
         if packet.bad_time {
             self.finding(BAD_TIMESTAMP, None, None);
@@ -122,6 +135,7 @@ impl Packets {
             self.finding(malformed, frame.ip.as_ref(), flow_id);
         }
         self.gatherer.packet(packet, &frame, path, service);
+        self.conclude();
         // Those that are analyzed: so a filter gives what the filtered file would give.
         if self.n_packets.is_multiple_of(POLL_PACKETS) {
             return self.sweep(sink);
@@ -135,11 +149,14 @@ impl Packets {
     /// The capture is over: so is everything that waits.
     pub(super) fn end(&mut self, sink: &mut dyn Sink) -> ControlFlow<()> {
         self.dissectors.finish(&mut self.out);
-        self.completed.append(&mut self.out.records);
-        let findings = self.findings.finish(self.stamp);
-        self.complete(findings);
+        self.take_said();
+        self.conclude();
         let all = self.flows.all();
         self.end_flows(all, EndReason::CaptureEnd, sink)?;
+        // They rest on the flows that ended just now.
+        let findings = self.findings.finish(self.stamp);
+        self.complete(findings);
+        self.flush(sink)?;
         self.hand_out(sink)
     }
 
@@ -151,35 +168,11 @@ impl Packets {
         }
     }
 
-    /// What breaks a protocol in the current packet.
-    pub(super) fn malformed(&mut self, ip: &Ip<'_>, flow_id: u64) {
-        for malformed in mem::take(&mut self.out.malformed) {
-            let malformed = Malformed {
-                code: malformed.code,
-                message: malformed.message,
-            };
-            self.finding(malformed, Some(ip), Some(flow_id));
-        }
-    }
-
-    pub(super) fn finding(
-        &mut self,
-        malformed: Malformed,
-        ip: Option<&Ip<'_>>,
-        flow_id: Option<u64>,
-    ) {
-        if !self.options.kinds.contains(Kind::Finding) {
-            return;
-        }
-        let subject = Subject {
-            code: malformed.code,
-            source: ip.map(|ip| ip.source),
-            target: ip.map(|ip| ip.target),
-        };
-        let closed = self
-            .findings
-            .add(subject, malformed.message, flow_id, self.stamp);
-        self.completed.extend(closed);
+    /// What the dissectors said since the last time.
+    pub(super) fn take_said(&mut self) {
+        let detectors = self.detectors.as_mut();
+        let (out, completed) = (&mut self.out, &mut self.completed);
+        take(out, detectors, self.options.kinds, completed);
     }
 
     fn complete(&mut self, records: Vec<Record>) {
@@ -219,11 +212,13 @@ impl Packets {
             let closing = Closing {
                 dissectors: &mut self.dissectors,
                 out: &mut self.out,
+                detectors: self.detectors.as_mut(),
                 completed: &mut self.completed,
-                wants_flows: self.options.kinds.contains(Kind::Flow),
+                kinds: self.options.kinds,
             };
             closing.flow(entry, reason);
             self.flows.remove(index);
+            self.conclude();
             self.flush(sink)?;
         }
         self.completed.extend(others);

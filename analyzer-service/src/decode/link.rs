@@ -1,8 +1,10 @@
 //! Link layers: LINKTYPE_ values of the IETF opsawg registry.
 
+use std::net::Ipv4Addr;
+
 use etherparse::{ArpPacketSlice, EtherType, Ethernet2Slice, SingleVlanSlice, ether_type};
 
-use super::{Layer, Path, Walk, tunnel};
+use super::{Arp, Layer, Path, Walk, tunnel};
 
 const NULL: u16 = 0;
 const ETHERNET: u16 = 1;
@@ -42,6 +44,21 @@ const MAC_BYTES: u16 = 6;
 /// IEEE 802.2 service access points.
 const LLC_SNAP: u8 = 0xaa;
 const LLC_SPANNING_TREE: u8 = 0x42;
+
+/// None when the addresses are of other kinds.
+fn arp_of_ipv4(arp: &ArpPacketSlice<'_>) -> Option<Arp> {
+    let is_ipv4 = arp.proto_addr_type() == ether_type::IPV4;
+    Some(Arp {
+        operation: arp.operation().0,
+        sender_mac: arp.sender_hw_addr().try_into().ok()?,
+        sender: ipv4(arp.sender_protocol_addr()).filter(|_| is_ipv4)?,
+        target: ipv4(arp.target_protocol_addr())?,
+    })
+}
+
+fn ipv4(address: &[u8]) -> Option<Ipv4Addr> {
+    <[u8; 4]>::try_from(address).ok().map(Ipv4Addr::from)
+}
 
 impl<'a> Walk<'_, 'a> {
     pub(super) fn link(&mut self, link_type: u16, data: &'a [u8]) {
@@ -198,8 +215,9 @@ impl<'a> Walk<'_, 'a> {
 
     fn arp(&mut self, data: &'a [u8]) {
         self.push(Layer::Arp);
-        if ArpPacketSlice::from_slice(data).is_err() {
-            self.short("malformed-arp", "shorter than its addresses");
+        match ArpPacketSlice::from_slice(data) {
+            Ok(arp) => self.frame.arp = arp_of_ipv4(&arp),
+            Err(_) => self.short("malformed-arp", "shorter than its addresses"),
         }
     }
 

@@ -15,7 +15,7 @@ mod tunnel;
 mod walk;
 mod wlan;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use self::walk::Walk;
 pub use self::{
@@ -44,6 +44,8 @@ pub struct Frame<'a> {
     /// labels, a PPPoE session.
     pub encapsulations: Vec<Encapsulation>,
     pub ip: Option<Ip<'a>>,
+    /// Of a frame without an IP packet.
+    pub arp: Option<Arp>,
     /// What the IP packet carries, when that is a tunnel.
     pub inner: Option<Inner<'a>>,
     /// Encapsulations around the IP packet, those around the frame included.
@@ -85,6 +87,21 @@ pub struct Malformed {
     /// Of the finding: "malformed-ipv4".
     pub code: &'static str,
     pub message: &'static str,
+}
+
+/// An ARP packet for IPv4 over Ethernet (RFC 826).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arp {
+    pub operation: u16,
+    pub sender_mac: [u8; 6],
+    pub sender: Ipv4Addr,
+    /// Who is asked for, or answered.
+    pub target: Ipv4Addr,
+}
+
+impl Arp {
+    pub const REQUEST: u16 = 1;
+    pub const REPLY: u16 = 2;
 }
 
 /// An IP packet.

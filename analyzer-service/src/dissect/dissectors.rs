@@ -11,6 +11,7 @@ use super::{
 use crate::record::KindSet;
 
 mod datagrams;
+mod openings;
 
 /// One TCP segment, as its header tells it.
 #[derive(Clone, Copy, Debug)]
@@ -49,13 +50,14 @@ impl Dissectors {
 
     fn of(table: &'static [Registration], kinds: KindSet) -> Self {
         let rows = Rows::new(table, kinds);
-        let shared = rows
-            .iter()
-            .map(|row| match (row.scope, row.reads) {
-                (Scope::Capture, Reads::With(new)) => Some(new()),
-                (Scope::Capture, Reads::NameAlone(_)) | (Scope::Flow, _) => None,
-            })
-            .collect();
+        let shared =
+            rows.iter()
+                .map(|row| match (row.scope, row.reads) {
+                    (Scope::Capture, Reads::With(new)) => Some(new()),
+                    (Scope::Capture, Reads::NameAlone(_) | Reads::Logins(..))
+                    | (Scope::Flow, _) => None,
+                })
+                .collect();
         Self {
             rows,
             shared,
@@ -160,6 +162,7 @@ impl Dissectors {
             .flatten();
         if decide && row.is_none() {
             look.miss(side, seq, segment);
+            self.opening(slot, context, segment.payload, out);
             return slot.looked_in_vain();
         }
         if look.begun[side] {
@@ -170,6 +173,7 @@ impl Dissectors {
             look.miss(side, seq, segment);
             slot.recognise(row);
             slot.done.insert(row);
+            self.opening(slot, context, segment.payload, out);
             return slot.looked_in_vain();
         }
         let flow = TcpFlow::new(dissector, claims, look.next);

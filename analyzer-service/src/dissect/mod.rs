@@ -8,6 +8,7 @@
 mod budget;
 mod dissectors;
 mod known;
+mod logins;
 mod rows;
 mod slot;
 mod stream;
@@ -25,6 +26,7 @@ mod protocols {
 use std::fmt::Debug;
 
 pub use dissectors::{Dissectors, Segment, TcpFlags};
+pub use logins::{Exposed, Login, Logins};
 pub use slot::AppSlot;
 
 use crate::record::{Body, Certificate, Endpoint, FlowRef, Kind, Record, Time};
@@ -64,6 +66,15 @@ impl Registration {
             reads: Reads::NameAlone(on_port),
         }
     }
+
+    /// ... but for the logins in its opening.
+    const fn with_logins(self, logins: Logins) -> Self {
+        let reads = match self.reads {
+            Reads::NameAlone(looks) => Reads::Logins(looks, logins),
+            reads => reads,
+        };
+        Self { reads, ..self }
+    }
 }
 
 /// Whether bytes look like a protocol's.
@@ -90,6 +101,8 @@ pub enum Reads {
     /// It gets its name and is not read. On one of its ports a flow has to look so to
     /// get it, which may ask for less than [`Begins`] does.
     NameAlone(Looks),
+    /// The same, and its first segments are looked at for logins in clear.
+    Logins(Looks, Logins),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,13 +219,15 @@ pub struct Malformed {
     pub message: &'static str,
 }
 
-/// Where records go. Bounded by the caller, which drains `records` and
-/// `malformed` after every packet; the counts grow over the whole analysis.
+/// Where records go. Bounded by the caller, which drains `records`,
+/// `malformed` and `exposed` after every packet; the counts grow over the whole analysis.
 #[derive(Debug, Default)]
 pub struct Output {
     pub records: Vec<Record>,
     /// All of the current packet.
     pub malformed: Vec<Malformed>,
+    /// Logins in clear, of the current packet.
+    pub exposed: Vec<Exposed>,
     /// Transactions given up because too many waited.
     pub dropped_transactions: u64,
     /// What transactions hold that wait, in the whole analysis.

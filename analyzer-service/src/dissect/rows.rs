@@ -1,11 +1,13 @@
 //! Which row of the table a flow belongs to.
 
+use std::num::NonZeroU8;
+
 use super::{Begins, Dissector, FlowRef, Looks, Reads, Registration, Transport, protocols::TABLE};
 use crate::record::KindSet;
 
-/// A row's place among those in use.
+/// A row's place among those in use, from 1: a flow keeps several, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Row(u8);
+pub(super) struct Row(NonZeroU8);
 
 /// A set of rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,11 +33,11 @@ const _: () = assert!(TABLE.len() <= ROWS_MAX);
 
 impl RowSet {
     pub(super) fn insert(&mut self, row: Row) {
-        self.0 |= 1 << row.0;
+        self.0 |= 1 << row.index();
     }
 
     fn contains(self, row: Row) -> bool {
-        self.0 & 1 << row.0 != 0
+        self.0 & 1 << row.index() != 0
     }
 }
 
@@ -80,7 +82,7 @@ impl Rows {
     }
 
     pub(super) fn get(&self, row: Row) -> Option<&'static Registration> {
-        self.rows.get(usize::from(row.0)).copied()
+        self.rows.get(row.index()).copied()
     }
 
     pub(super) fn any_tcp(&self) -> bool {
@@ -121,7 +123,7 @@ impl Rows {
         let first = ports.partition_point(|(p, _)| *p < port);
         let rows = ports[first..].iter().take_while(|(p, _)| *p == port);
         let looks = |row: Row| match self.get(row).map(|row| row.reads) {
-            Some(Reads::NameAlone(looks)) => looks(data),
+            Some(Reads::NameAlone(looks) | Reads::Logins(looks, _)) => looks(data),
             Some(Reads::With(_)) | None => true,
         };
         rows.map(|(_, row)| *row)
@@ -131,13 +133,13 @@ impl Rows {
 
 impl Row {
     pub(super) fn index(self) -> usize {
-        usize::from(self.0)
+        usize::from(self.0.get() - 1)
     }
 
     pub(super) fn dissector(self, rows: &Rows) -> Option<Box<dyn Dissector>> {
         match rows.get(self)?.reads {
             Reads::With(new) => Some(new()),
-            Reads::NameAlone(_) => None,
+            Reads::NameAlone(_) | Reads::Logins(..) => None,
         }
     }
 }
@@ -158,5 +160,6 @@ fn ports(rows: &[&'static Registration], transport: Transport) -> Vec<(u16, Row)
 }
 
 fn numbered(rows: &[&'static Registration]) -> impl Iterator<Item = (Row, &'static Registration)> {
-    (0u8..).map(Row).zip(rows.iter().copied())
+    let places = (1..=u8::MAX).filter_map(NonZeroU8::new).map(Row);
+    places.zip(rows.iter().copied())
 }

@@ -1,7 +1,7 @@
 //! What the dissectors keep in each flow.
 
 use super::{
-    Dissector, Segment,
+    Dissector, Login, Segment,
     rows::{Claims, Row, RowSet},
     tcp::TcpFlow,
 };
@@ -22,6 +22,8 @@ pub struct AppSlot {
     pub(super) done: RowSet,
     /// Rows that may not have it for its port again: it looked otherwise.
     pub(super) refused: RowSet,
+    /// Of a protocol that is looked at for logins.
+    pub(super) login: Option<Box<Login>>,
     /// Segments looked at in vain.
     pub(super) looks: u8,
 }

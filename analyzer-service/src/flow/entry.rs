@@ -1,6 +1,10 @@
 //! One flow while it lives.
 
+mod outline;
+
 use std::time::Duration;
+
+pub use self::outline::Outline;
 
 use super::{
     key::FlowKey,

@@ -20,7 +20,7 @@ use ahash::RandomState;
 use hashbrown::HashTable;
 
 pub use self::{
-    entry::{Entry, Stamp},
+    entry::{Entry, Outline, Stamp},
     fragments::{Reassembly, Whole},
     nesting::{Carrier, Nesting},
 };

@@ -48,8 +48,14 @@ pub fn vlan(id: u16, ether_type: u16, payload: &[u8]) -> Vec<u8> {
 /// An ARP request for IPv4.
 #[must_use]
 pub fn arp(sender: [u8; 4], target: [u8; 4]) -> Vec<u8> {
-    let start = [0, 1, 8, 0, 6, 4, 0, 1];
-    [&start, SOURCE_MAC.as_slice(), &sender, &[0; 6], &target].concat()
+    arp_of(1, SOURCE_MAC, sender, target)
+}
+
+/// An ARP packet for IPv4: its operation (1 asks, 2 answers) and who sent it.
+#[must_use]
+pub fn arp_of(operation: u8, mac: [u8; 6], sender: [u8; 4], target: [u8; 4]) -> Vec<u8> {
+    let start = [0, 1, 8, 0, 6, 4, 0, operation];
+    [&start, mac.as_slice(), &sender, &[0; 6], &target].concat()
 }
 
 /// An IP packet between two addresses of one version.

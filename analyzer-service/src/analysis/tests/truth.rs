@@ -12,12 +12,13 @@ use crate::{
     testing::{Kept, Pieces, try_run},
 };
 
-/// Losses and reordering, names, handshakes, resets: what the project recorded.
-const RECORDINGS: [&[u8]; 5] = [
+/// Losses and reordering, names, handshakes, resets, a scan: what the project recorded.
+const RECORDINGS: [&[u8]; 6] = [
     include_bytes!("../../../../tests/captures/tcp-loss-and-reordering.pcap"),
     include_bytes!("../../../../tests/captures/dns.pcap"),
     include_bytes!("../../../../tests/captures/tls.pcap"),
     include_bytes!("../../../../tests/captures/tcp-ends.pcap"),
+    include_bytes!("../../../../tests/captures/scan.pcap"),
     include_bytes!("../../../../tests/captures/two-interfaces.pcapng"),
 ];
 

@@ -1,12 +1,13 @@
 //! POP3 (RFC 1939).
 
 use crate::dissect::{
-    Registration, Transport,
+    Direction, Login, Registration, Transport,
+    logins::{behind, lines},
     text::{first_line, says},
 };
 
 pub(super) const REGISTRATION: Registration =
-    Registration::named("pop3", Transport::Tcp, &[110], begins, may_be);
+    Registration::named("pop3", Transport::Tcp, &[110], begins, may_be).with_logins(logins);
 
 /// A greeting that says so: others say `+OK` as well.
 fn begins(data: &[u8]) -> bool {
@@ -23,4 +24,17 @@ fn may_be(data: &[u8]) -> bool {
         b"APOP ",
     ];
     words.iter().any(|word| data.starts_with(word))
+}
+
+/// USER and PASS, or AUTH (RFC 5034).
+fn logins(login: &mut Login, from: Direction, data: &[u8]) -> Option<String> {
+    if from != Direction::ToServer {
+        return None;
+    }
+    let users = lines(data).filter_map(|line| match behind(line, b"AUTH ") {
+        _ if login.is_asked() => login.answer(line),
+        Some(rest) => login.sasl(rest),
+        None => login.user_and_pass(line),
+    });
+    users.last()
 }

@@ -1,12 +1,14 @@
 //! SMTP (RFC 5321).
 
 use crate::dissect::{
-    Registration, Transport,
+    Direction, Login, Registration, Transport,
+    logins::{behind, lines},
     text::{first_line, has_code, says},
 };
 
 pub(super) const REGISTRATION: Registration =
-    Registration::named("smtp", Transport::Tcp, &[25, 587, 2525], begins, may_be);
+    Registration::named("smtp", Transport::Tcp, &[25, 587, 2525], begins, may_be)
+        .with_logins(logins);
 
 /// A greeting that says so, or a client's.
 fn begins(data: &[u8]) -> bool {
@@ -25,4 +27,16 @@ fn is_hello(data: &[u8]) -> bool {
         let front = data.get(..word.len());
         front.is_some_and(|front| front.eq_ignore_ascii_case(word))
     })
+}
+
+/// RFC 4954.
+fn logins(login: &mut Login, from: Direction, data: &[u8]) -> Option<String> {
+    if from != Direction::ToServer {
+        return None;
+    }
+    let users = lines(data).filter_map(|line| match login.is_asked() {
+        true => login.answer(line),
+        false => login.sasl(behind(line, b"AUTH ")?),
+    });
+    users.last()
 }

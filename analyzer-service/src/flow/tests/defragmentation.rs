@@ -66,7 +66,7 @@ fn a_question_in_fragments_is_read_in_any_order() {
         let packets = order.map(|n| pieces[n].clone());
         assert_eq!(
             told(&packets),
-            "fragment-tiny 1\n@3 aaa.example.org",
+            "@3 aaa.example.org\nfragment-tiny 1",
             "{order:?}"
         );
     }
@@ -94,9 +94,9 @@ fn the_bytes_that_come_first_stay() {
             piece(&data, 0, 72),
         ],
         &expect![[r#"
+            @3 aaa.example.org
             fragment-conflict 1
-            fragment-overlap 1
-            @3 aaa.example.org"#]],
+            fragment-overlap 1"#]],
     );
 }
 
@@ -112,8 +112,8 @@ fn another_first_fragment_begins_another_datagram() {
             piece(&data, 64, data.len()),
         ],
         &expect![[r#"
-            fragment-conflict 1
-            @3 aaa.example.org"#]],
+            @3 aaa.example.org
+            fragment-conflict 1"#]],
     );
 }
 

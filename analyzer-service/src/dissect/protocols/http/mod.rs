@@ -4,6 +4,7 @@ mod body;
 mod exchange;
 mod framing;
 mod head;
+mod login;
 mod pairs;
 mod side;
 
@@ -11,6 +12,7 @@ use body::Body;
 use exchange::Moment;
 use head::Look;
 pub(super) use head::{Request, Response};
+pub(super) use login::basic;
 use pairs::Pairs;
 use side::{Phase, Side};
 
@@ -43,6 +45,8 @@ struct Http {
     requests: Side,
     responses: Side,
     pairs: Pairs,
+    /// The request's body is a form whose front was not seen yet.
+    has_form: bool,
     over: bool,
 }
 
@@ -152,6 +156,11 @@ impl Http {
                 Phase::Body(body) => {
                     let step = body.read(rest);
                     at += step.taken;
+                    if std::mem::take(&mut self.has_form)
+                        && let Some(user) = login::form(&rest[..step.taken])
+                    {
+                        out.expose(context, REGISTRATION.name, user);
+                    }
                     if let Some(asked) = self.pairs.asking() {
                         asked.request_body(step.body_bytes, step.done);
                     }
@@ -225,7 +234,11 @@ impl Http {
         at
     }
 
-    fn request(&mut self, context: &Context<'_>, request: Request, out: &mut Output) {
+    fn request(&mut self, context: &Context<'_>, mut request: Request, out: &mut Output) {
+        self.has_form = request.is_form;
+        if let Some(user) = request.login.take() {
+            out.expose(context, REGISTRATION.name, user);
+        }
         match self.pairs.ask(context, request, out) {
             Ok(body) => self.requests.phase = body.map_or(Phase::Head, Phase::Body),
             Err(_) => self.requests.lose("invalid length of a request", out),

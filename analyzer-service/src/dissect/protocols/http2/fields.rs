@@ -1,5 +1,6 @@
 //! Header fields that are told (RFC 9113, 8.3; gRPC over HTTP/2).
 
+use super::super::http::basic;
 use crate::dissect::text::wire_text;
 
 /// Of one block; empty or zero is absent.
@@ -14,6 +15,8 @@ pub(super) struct Fields {
     pub(super) server: String,
     pub(super) status: u16,
     pub(super) grpc_status: Option<u32>,
+    /// Who sends a secret.
+    pub(super) login: Option<String>,
 }
 
 impl Fields {
@@ -34,6 +37,10 @@ impl Fields {
             }
             b"grpc-status" if self.grpc_status.is_none() => {
                 self.grpc_status = number(value);
+                return;
+            }
+            b"authorization" | b"proxy-authorization" if self.login.is_none() => {
+                self.login = basic(value);
                 return;
             }
             _ => return,

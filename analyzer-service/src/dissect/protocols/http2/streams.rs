@@ -39,10 +39,13 @@ impl Streams {
         &mut self,
         context: &Context<'_>,
         stream: u32,
-        fields: Fields,
+        mut fields: Fields,
         ends: bool,
         out: &mut Output,
     ) {
+        if let Some(user) = fields.login.take() {
+            out.expose(context, "http", user);
+        }
         // RFC 9110, 15.2: what is final is still to come.
         if (100..200).contains(&fields.status) {
             return;
@@ -182,6 +185,7 @@ impl Exchange {
             server,
             status,
             grpc_status,
+            login: _,
         } = fields;
         self.is_grpc |= content_type.starts_with("application/grpc");
         let record = &mut self.record;

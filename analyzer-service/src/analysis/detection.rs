@@ -1,0 +1,105 @@
+//! From what was seen to findings.
+
+use std::mem;
+
+use super::packets::Packets;
+use crate::{
+    decode::{Frame, Ip, Malformed},
+    detect::{Detectors, Evidence, Subject},
+    dissect::Output,
+    record::{Kind, KindSet, Record, Severity},
+};
+
+/// Takes what the dissectors said: shows it to the detectors, if there are any, and keeps
+/// the records that somebody asked for.
+pub(super) fn take(
+    out: &mut Output,
+    detectors: Option<&mut Detectors>,
+    kinds: KindSet,
+    completed: &mut Vec<Record>,
+) {
+    if let Some(detectors) = detectors {
+        for record in &out.records {
+            detectors.record(record);
+        }
+        for exposed in out.exposed.drain(..) {
+            detectors.exposed(exposed);
+        }
+    }
+    out.exposed.clear();
+    let records = out.records.drain(..);
+    completed.extend(records.filter(|record| kinds.contains(record.body.kind())));
+}
+
+/// The kinds whose dissectors run: detectors look at what all of them say.
+pub(super) fn read(kinds: KindSet) -> KindSet {
+    match kinds.contains(Kind::Finding) {
+        true => KindSet::all(),
+        false => kinds,
+    }
+}
+
+impl Packets {
+    /// An address that is claimed in a frame without an IP packet.
+    #[cold]
+    pub(super) fn arp(&mut self, frame: &Frame<'_>) {
+        if let (Some(arp), Some(detectors)) = (&frame.arp, &mut self.detectors) {
+            detectors.arp(arp, frame.vlans, self.stamp);
+        }
+    }
+
+    /// What breaks a protocol in the current packet.
+    pub(super) fn malformed(&mut self, ip: &Ip<'_>, flow_id: u64) {
+        for malformed in mem::take(&mut self.out.malformed) {
+            let malformed = Malformed {
+                code: malformed.code,
+                message: malformed.message,
+            };
+            self.finding(malformed, Some(ip), Some(flow_id));
+        }
+    }
+
+    pub(super) fn finding(
+        &mut self,
+        malformed: Malformed,
+        ip: Option<&Ip<'_>>,
+        flow_id: Option<u64>,
+    ) {
+        if !self.options.kinds.contains(Kind::Finding) {
+            return;
+        }
+        let (source, target) = (ip.map(|ip| ip.source), ip.map(|ip| ip.target));
+        let evidence = Evidence {
+            subject: Subject {
+                code: malformed.code,
+                source,
+                target,
+                about: String::new(),
+            },
+            severity: Severity::Warning,
+            message: malformed.message.into(),
+            source,
+            target,
+            target_port: 0,
+            count: 1,
+            first_packet: self.stamp.number,
+            flow_ids: flow_id.into_iter().collect(),
+        };
+        self.completed
+            .extend(self.findings.add(evidence, self.stamp));
+    }
+
+    /// Gathers what the detectors found since the last time.
+    pub(super) fn conclude(&mut self) {
+        let Some(detectors) = &mut self.detectors else {
+            return;
+        };
+        if !detectors.has_evidence() {
+            return;
+        }
+        for evidence in detectors.take() {
+            self.completed
+                .extend(self.findings.add(evidence, self.stamp));
+        }
+    }
+}
