@@ -147,7 +147,9 @@ fn in_public_captures() {
         println!("no ../shared/captures beside the project");
         return;
     }
-    check(&folder, &expect![[r#"
+    check(
+        &folder,
+        &expect![[r#"
         protocols/many-protocols.pcap
             warning certificate-weak-signature 10.0.0.1>173.194.78.104:443 x1 from 78: the certificate of C=US, ST=California, L=Mountain View, O=Google Inc, CN=www.google.com is signed with sha1WithRSAEncryption
             warning tls-weak-cipher 10.0.0.1>212.199.202.50:443 x3 from 971: TLS_RSA_WITH_RC4_128_SHA was negotiated
@@ -163,7 +165,8 @@ fn in_public_captures() {
             warning certificate-weak-key 192.168.1.4>192.168.1.3:443 x1 from 4: the certificate of C=IN, ST=KAR, L=BAN, O=SMSC, OU=QA, CN=BAWMASHBIJ.corp.smsc.com, Email=ashbi.jose@smsc.com has a key of 1024 bits
             warning tls-old-version 192.168.1.4>192.168.1.3:443 x1 from 4: TLS 1.0 was negotiated
             warning tls-weak-cipher 192.168.1.4>192.168.1.3:443 x1 from 4: TLS_RSA_WITH_RC4_128_SHA was negotiated
-            warning certificate-weak-signature 10.0.0.1>212.199.219.221:443 x1 from 18: the certificate of C=US, ST=California, L=Mountain View, O=Google Inc, CN=*.google.com is signed with sha1WithRSAEncryption"#]]);
+            warning certificate-weak-signature 10.0.0.1>212.199.219.221:443 x1 from 18: the certificate of C=US, ST=California, L=Mountain View, O=Google Inc, CN=*.google.com is signed with sha1WithRSAEncryption"#]],
+    );
 }
 
 #[test]

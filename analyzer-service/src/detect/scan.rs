@@ -21,8 +21,8 @@ pub(super) const PORTS_MIN: usize = 15;
 /// Hosts on one port: Zeek's `Scan::addr_scan_threshold`.
 pub(super) const HOSTS_MIN: usize = 25;
 
-/// Pairs of hosts, and scanners by port, that are remembered: with 25 addresses and 16 flow
-/// ids each, 2.6 MB and 3.3 MB.
+/// Pairs of hosts, and scanners by port, that are remembered: with all ports, hosts and
+/// flow ids that each may have, 1.2 MB and 3.3 MB.
 const REMEMBERED_MAX: u32 = 4_096;
 
 /// Datagrams of one flow that are still a probe: a scanner repeats itself once or twice.

@@ -12,7 +12,9 @@ const ANSWERS: u8 = 2;
 const ROUTER: [u8; 4] = [10, 0, 0, 254];
 
 /// Seconds, operation, who sends, and who is asked or answered.
-fn packets(list: &[(u64, u8, [u8; 6], [u8; 4], [u8; 4])]) -> Packets {
+type Arp = (u64, u8, [u8; 6], [u8; 4], [u8; 4]);
+
+fn packets(list: &[Arp]) -> Packets {
     let packets = list.iter().map(|(second, operation, mac, sender, target)| {
         (
             second * 1_000,
@@ -33,8 +35,18 @@ fn forged(n: u32) -> Packets {
 #[test]
 fn answers_that_nobody_asked_for_are_forged() {
     check(&forged(UNASKED_MIN - 1), &expect![""]);
-    check(&forged(UNASKED_MIN), &expect!["alert arp-spoof ->10.0.0.254:0 x3 from 3, 0 flows: 02:00:00:00:00:09 answers unasked for the address of 02:00:00:00:00:01"]);
-    check(&forged(20), &expect!["alert arp-spoof ->10.0.0.254:0 x20 from 3, 0 flows: 02:00:00:00:00:09 answers unasked for the address of 02:00:00:00:00:01"]);
+    check(
+        &forged(UNASKED_MIN),
+        &expect![
+            "alert arp-spoof ->10.0.0.254:0 x3 from 3, 0 flows: 02:00:00:00:00:09 answers unasked for the address of 02:00:00:00:00:01"
+        ],
+    );
+    check(
+        &forged(20),
+        &expect![
+            "alert arp-spoof ->10.0.0.254:0 x20 from 3, 0 flows: 02:00:00:00:00:09 answers unasked for the address of 02:00:00:00:00:01"
+        ],
+    );
 }
 
 #[test]
@@ -46,7 +58,12 @@ fn two_that_insist_have_one_address() {
         (30, ASKS, OTHER, A, ROUTER),
         (40, ASKS, FIRST, A, ROUTER),
     ];
-    check(&packets(&list), &expect!["warning duplicate-address ->10.0.0.1:0 x2 from 2, 0 flows: 02:00:00:00:00:09 and 02:00:00:00:00:01 both have the address"]);
+    check(
+        &packets(&list),
+        &expect![
+            "warning duplicate-address ->10.0.0.1:0 x2 from 2, 0 flows: 02:00:00:00:00:09 and 02:00:00:00:00:01 both have the address"
+        ],
+    );
     check(&packets(&list[..3]), &expect![""]);
 }
 
