@@ -9,10 +9,7 @@ use super::{
     framing::{Framing, InvalidLength},
     login,
 };
-use crate::{
-    dissect::{logins::behind, text::wire_text},
-    record::HttpTransaction,
-};
+use crate::{dissect::text::wire_text, record::HttpTransaction};
 
 /// Longest head read; common servers refuse less.
 pub(super) const HEAD_BYTES_MAX: usize = 64 << 10;
@@ -67,9 +64,6 @@ const METHODS: &[&[u8]] = &[
 ];
 
 const VERSION: &[u8] = b"HTTP/1.";
-
-/// The media type of forms (WHATWG URL, 5).
-const FORM: &[u8] = b"application/x-www-form-urlencoded";
 
 /// What a direction's first bytes look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,8 +187,8 @@ impl Request {
         Some(Self {
             method: wire_text(parsed.method?.as_bytes()),
             target: wire_text(parsed.path?.as_bytes()),
-            login: basic(parsed.headers).or_else(|| login::query(parsed.path?.as_bytes())),
-            is_form: says(parsed.headers, "content-type", FORM),
+            login: login::field(parsed.headers).or_else(|| login::query(parsed.path?.as_bytes())),
+            is_form: login::is_form(parsed.headers),
             version: version(parsed.version?),
             host: header(parsed.headers, "host"),
             user_agent: header(parsed.headers, "user-agent"),
@@ -279,23 +273,6 @@ fn header(headers: &[Header<'_>], name: &str) -> String {
     let mut headers = headers.iter();
     let header = headers.find(|header| header.name.eq_ignore_ascii_case(name));
     header.map_or_else(String::new, |header| wire_text(header.value))
-}
-
-fn basic(headers: &[Header<'_>]) -> Option<String> {
-    let names = ["authorization", "proxy-authorization"];
-    headers.iter().find_map(|header| {
-        let mut names = names.iter();
-        let is_it = names.any(|name| header.name.eq_ignore_ascii_case(name));
-        is_it.then(|| login::basic(header.value))?
-    })
-}
-
-/// Whether a field of this name begins with `word`.
-fn says(headers: &[Header<'_>], name: &str, word: &[u8]) -> bool {
-    let mut headers = headers.iter();
-    headers.any(|header| {
-        header.name.eq_ignore_ascii_case(name) && behind(header.value, word).is_some()
-    })
 }
 
 fn version(minor: u8) -> String {

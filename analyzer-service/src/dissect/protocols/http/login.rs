@@ -2,7 +2,12 @@
 
 use std::borrow::Cow;
 
+use httparse::Header;
+
 use crate::dissect::logins::{behind, decoded, told};
+
+/// The media type of forms (WHATWG URL, 5).
+const FORM: &[u8] = b"application/x-www-form-urlencoded";
 
 /// Of a form's front that is looked at.
 const FORM_BYTES_MAX: usize = 4_096;
@@ -25,6 +30,23 @@ pub(in super::super) fn basic(value: &[u8]) -> Option<String> {
     Some(match NO_SECRETS.contains(&secret) {
         true => String::new(),
         false => told(user),
+    })
+}
+
+/// Who says a secret in a request's fields.
+pub(super) fn field(headers: &[Header<'_>]) -> Option<String> {
+    let names = ["authorization", "proxy-authorization"];
+    headers.iter().find_map(|header| {
+        let mut names = names.iter();
+        let is_it = names.any(|name| header.name.eq_ignore_ascii_case(name));
+        is_it.then(|| basic(header.value))?
+    })
+}
+
+/// Whether a request's body is a form.
+pub(super) fn is_form(headers: &[Header<'_>]) -> bool {
+    headers.iter().any(|header| {
+        header.name.eq_ignore_ascii_case("content-type") && behind(header.value, FORM).is_some()
     })
 }
 
