@@ -32,8 +32,9 @@ pub use process::{ServiceProcess, Unopened, service_main};
 #[command(next_help_heading = "Server")]
 pub struct ServeConfig {
     /// Flow-control window of one stream, bytes. Below the connection's, so
-    /// that one unread upload does not hold up the other calls beside it.
-    #[arg(long, env = "WEIR_STREAM_WINDOW", default_value_t = 4 << 20, value_parser = window())]
+    /// that one unread upload does not hold up the other calls beside it. What
+    /// is in it when a service dies is sent again.
+    #[arg(long, env = "WEIR_STREAM_WINDOW", default_value_t = 3 << 20, value_parser = window())]
     pub stream_window: u32,
     /// Flow-control window of one connection, bytes.
     #[arg(long, env = "WEIR_CONNECTION_WINDOW", default_value_t = 16 << 20, value_parser = window())]
@@ -60,7 +61,7 @@ fn window() -> clap::builder::RangedI64ValueParser<u32> {
 impl Default for ServeConfig {
     fn default() -> Self {
         Self {
-            stream_window: 4 << 20,
+            stream_window: 3 << 20,
             connection_window: 16 << 20,
             streams_max: 256,
             call_seconds_max: 12 * 3600,

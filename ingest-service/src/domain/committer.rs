@@ -12,7 +12,7 @@ use super::{
 };
 use crate::catalog::{Catalog, CatalogError, CommitRules, Committed, SegmentCommit};
 
-/// Segments in one transaction: 64 of 8 MiB are more than the staging budget
+/// Segments in one transaction: 64 of 4 MiB are more than the staging budget
 /// holds, and small ones of 64 calls share a sync.
 const GROUP_SEGMENTS_MAX: usize = 64;
 

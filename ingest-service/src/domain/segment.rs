@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use tokio::time::Instant;
-use weir_shared::limits::SEGMENT_BYTES_MAX;
+use weir_shared::limits::{CHUNK_BYTES_MAX, SEGMENT_BYTES_MAX};
 
 use super::{
     capture::{SlotOutcome, StoredSlot},
@@ -13,8 +13,17 @@ use super::{
 };
 
 /// Chunks in one segment, so that many tiny ones do not make one huge
-/// transaction: 4,096 of 2 KiB fill a segment.
+/// transaction: 4,096 of 1 KiB fill a segment.
 const SEGMENT_CHUNKS_MAX: usize = 4_096;
+
+/// A segment that holds so much is written, bytes. Two of a call that are being written, one
+/// that fills, a chunk that arrives and a stream's window of 3 MiB are what a client sends
+/// again after a crash: 16 MiB. Larger ones gain nothing on a disk; readers take segments up to
+/// [`SEGMENT_BYTES_MAX`], which earlier versions wrote.
+const SEGMENT_FULL_BYTES: u64 = 4 << 20;
+
+const _: () = assert!(SEGMENT_FULL_BYTES <= SEGMENT_BYTES_MAX);
+const _: () = assert!(CHUNK_BYTES_MAX as u64 <= SEGMENT_FULL_BYTES);
 
 /// Chunks of one call that will be one object.
 #[derive(Debug)]
@@ -48,14 +57,14 @@ impl OpenSegment {
     /// Whether this chunk still fits.
     #[must_use]
     pub fn has_room_for(&self, chunk: &Chunk) -> bool {
-        self.bytes + u64::from(chunk.bytes) <= SEGMENT_BYTES_MAX
+        self.bytes + u64::from(chunk.bytes) <= SEGMENT_FULL_BYTES
             && self.chunks.len() < SEGMENT_CHUNKS_MAX
     }
 
     /// Whether there is no use in waiting for more.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.bytes == SEGMENT_BYTES_MAX || self.chunks.len() == SEGMENT_CHUNKS_MAX
+        self.bytes == SEGMENT_FULL_BYTES || self.chunks.len() == SEGMENT_CHUNKS_MAX
     }
 
     /// How this chunk compares with one of the same index that is here already.

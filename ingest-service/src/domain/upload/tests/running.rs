@@ -21,13 +21,13 @@ async fn what_could_not_be_written_is_not_acknowledged_and_can_be_sent_again() {
         items
     };
     rig.store.fail_after(1, true);
-    expect!["no space left to store more; Receiving, 4 chunks, 8388608 bytes"]
+    expect!["no space left to store more; Receiving, 2 chunks, 4194304 bytes"]
         .assert_eq(&told(&rig, all()).await);
     rig.store.fail_after(0, false);
-    expect!["storage is unavailable; Receiving, 4 chunks, 8388608 bytes"]
+    expect!["storage is unavailable; Receiving, 2 chunks, 4194304 bytes"]
         .assert_eq(&told(&rig, all()).await);
     rig.store.heal();
-    expect!["ok, 5 stored, 4 duplicate; Sealed, 9 chunks, 18874368 bytes"]
+    expect!["ok, 7 stored, 2 duplicate; Sealed, 9 chunks, 18874368 bytes"]
         .assert_eq(&told(&rig, all()).await);
 }
 
