@@ -89,6 +89,7 @@ impl Packets {
     }
 
     /// What the dissectors said of the current packet.
+    #[inline]
     fn gather(&mut self, ip: &Ip<'_>, flow_id: u64) {
         if !self.out.records.is_empty() || !self.out.exposed.is_empty() {
             self.take_said();

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     capture::Packet,
-    decode::{self, Malformed},
+    decode::{self, Frame, Malformed},
     detect::Detectors,
     dissect::{Dissectors, Output},
     flow::{Ended, FlowIndex, FlowTable, Nesting, Stamp},
@@ -109,7 +109,8 @@ impl Packets {
             time: packet.time.unwrap_or(self.stamp.time),
             number,
         };
-        let frame = decode::decode(packet);
+        let mut frame = Frame::default();
+        decode::decode(packet, &mut frame);
         let mut path = frame.path;
         let (flow_id, service) = match &frame.ip {
             Some(ip) if frame.is_nested() => {

@@ -55,7 +55,17 @@ impl<R: Read> Window<R> {
     ///
     /// # Errors
     /// The input's own, other than `Interrupted`.
+    #[inline]
     pub(super) fn need(&mut self, n_bytes: usize) -> io::Result<bool> {
+        // Nearly always, and worth no call.
+        if self.end - self.start >= n_bytes {
+            return Ok(true);
+        }
+        self.read_for(n_bytes)
+    }
+
+    #[cold]
+    fn read_for(&mut self, n_bytes: usize) -> io::Result<bool> {
         while self.end - self.start < n_bytes {
             if self.at_end {
                 return Ok(false);

@@ -1,14 +1,8 @@
 //! pcap: a 24-byte header, then records (draft-ietf-opsawg-pcap).
 
-use std::{
-    io::{self, Read},
-    ops::Range,
-};
+use std::io::{self, Read};
 
-use pcap_parser::{
-    LegacyPcapBlock, PcapError, PcapHeader, nom, parse_pcap_frame, parse_pcap_frame_be,
-    parse_pcap_header,
-};
+use pcap_parser::{PcapHeader, parse_pcap_header};
 
 use super::{
     Meta, RECORD_BYTES_MAX, Step, buffer::Window, clock::Clock, interfaces::Interfaces, stop,
@@ -70,7 +64,9 @@ impl Pcap {
                 _ => Verdict::Truncated(stop(window, "the file ends inside a record header")),
             }));
         }
-        let n_captured = self.captured_bytes(window.data());
+        let header = window.data().first_chunk().copied().unwrap_or_default();
+        let [seconds, part, captured, wire_bytes] = self.fields(header);
+        let n_captured = usize::try_from(captured).unwrap_or(usize::MAX);
         if n_captured > RECORD_BYTES_MAX {
             let because = format!("a record says it has {n_captured} bytes");
             return Ok(Step::End(Verdict::Corrupt(stop(window, because))));
@@ -80,49 +76,38 @@ impl Pcap {
             let because = "the file ends inside a record";
             return Ok(Step::End(Verdict::Truncated(stop(window, because))));
         }
-        match (self.parse(window.data()), interfaces.get(0)) {
-            (Ok((_, record)), Some(interface)) => {
-                let stamp = interface.clock.stamp_parts(record.ts_sec, record.ts_usec);
-                let meta = Meta {
-                    time: stamp.time,
-                    timed: true,
-                    bad_time: stamp.bad,
-                    link_type: interface.link_type,
-                    listed: interface.listed,
-                    wire_bytes: record.origlen,
-                };
-                let data = RECORD_HEADER_BYTES..n_record;
-                Ok(Step::Packet(meta, data, n_record))
-            }
-            _ => Ok(Step::End(Verdict::Corrupt(stop(
-                window,
-                "a record cannot be read",
-            )))),
-        }
+        let Some(interface) = interfaces.get(0) else {
+            let because = "a record cannot be read";
+            return Ok(Step::End(Verdict::Corrupt(stop(window, because))));
+        };
+        let stamp = interface.clock.stamp_parts(seconds, part);
+        let meta = Meta {
+            time: stamp.time,
+            timed: true,
+            bad_time: stamp.bad,
+            link_type: interface.link_type,
+            listed: interface.listed,
+            wire_bytes,
+        };
+        let data = RECORD_HEADER_BYTES..n_record;
+        Ok(Step::Packet(meta, data, n_record))
     }
 
-    fn captured_bytes(self, header: &[u8]) -> usize {
-        let Some(Ok(bytes)) = header.get(CAPTURED_AT).map(<[u8; 4]>::try_from) else {
-            return 0;
-        };
-        let n_bytes = if self.big_endian {
-            u32::from_be_bytes(bytes)
-        } else {
-            u32::from_le_bytes(bytes)
-        };
-        usize::try_from(n_bytes).unwrap_or(usize::MAX)
-    }
-
-    fn parse(self, data: &[u8]) -> nom::IResult<&[u8], LegacyPcapBlock<'_>, PcapError<&[u8]>> {
-        if self.big_endian {
-            parse_pcap_frame_be(data)
-        } else {
-            parse_pcap_frame(data)
+    /// Of a record's header: seconds, their part, bytes captured and on the wire. pcap-parser
+    /// reads the same four numbers, after the length of what is at hand.
+    fn fields(self, header: [u8; RECORD_HEADER_BYTES]) -> [u32; 4] {
+        let (words, _) = header.as_chunks();
+        let mut fields = [0; 4];
+        for (field, word) in fields.iter_mut().zip(words) {
+            *field = if self.big_endian {
+                u32::from_be_bytes(*word)
+            } else {
+                u32::from_le_bytes(*word)
+            };
         }
+        fields
     }
 }
-
-const CAPTURED_AT: Range<usize> = 8..12;
 
 /// The lower half of the field; the upper one is about frame check sequences.
 fn link_type(header: &PcapHeader) -> u16 {

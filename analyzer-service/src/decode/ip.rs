@@ -28,6 +28,14 @@ pub(super) struct Datagram<'a> {
     pub(super) routed: bool,
 }
 
+/// What the transport layer finds out of its datagram.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Behind {
+    /// As `Counters.payload_bytes` says.
+    pub(super) payload_bytes: u64,
+    pub(super) checksum_errors: ChecksumErrors,
+}
+
 impl<'a> Walk<'_, 'a> {
     /// By the version number.
     pub(super) fn ip(&mut self, data: &'a [u8]) {
@@ -95,7 +103,7 @@ impl<'a> Walk<'_, 'a> {
             bad_ip_checksum: !checksum::is_right(header.slice()),
             routed: false,
         };
-        self.datagram(datagram);
+        self.datagram(&datagram);
     }
 
     pub(super) fn ipv6(&mut self, data: &'a [u8]) {
@@ -132,7 +140,7 @@ impl<'a> Walk<'_, 'a> {
             length: payload_bytes + extensions.fragmented_bytes() as u64,
             ..fragment
         });
-        self.datagram(Datagram {
+        self.datagram(&Datagram {
             source: header.source_addr().into(),
             target: header.destination_addr().into(),
             protocol: extensions.protocol.0,
@@ -161,7 +169,7 @@ impl<'a> Walk<'_, 'a> {
         if extensions.authenticated && ip.source.is_ipv4() {
             self.push(Layer::Ah);
         }
-        self.datagram(Datagram {
+        self.datagram(&Datagram {
             source: ip.source,
             target: ip.target,
             protocol: extensions.protocol.0,
@@ -174,35 +182,40 @@ impl<'a> Walk<'_, 'a> {
         });
     }
 
-    fn datagram(&mut self, datagram: Datagram<'a>) {
-        let mut ip = Ip {
-            source: datagram.source,
-            target: datagram.target,
-            protocol: datagram.protocol,
-            bytes: datagram.bytes,
-            fragment: datagram.fragment,
-            transport: Transport::LaterFragment,
+    fn datagram(&mut self, datagram: &Datagram<'a>) {
+        let mut behind = Behind {
             payload_bytes: datagram.payload_bytes,
             checksum_errors: ChecksumErrors {
                 ip: datagram.bad_ip_checksum,
                 ..ChecksumErrors::default()
             },
         };
-        match datagram.fragment {
-            None => self.transport(&datagram, &mut ip),
-            Some(fragment) if fragment.offset > 0 => {}
+        let transport = match &datagram.fragment {
+            None => self.transport(datagram, &mut behind),
+            Some(fragment) if fragment.offset > 0 => Transport::LaterFragment,
             // It can't wait for the others: there is nothing to put them together with.
-            Some(fragment) if !fragment.is_whole() => self.transport(&datagram, &mut ip),
+            Some(fragment) if !fragment.is_whole() => self.transport(datagram, &mut behind),
             // Whose flow it is. What breaks the transport's format, and what a tunnel
             // has inside, is known when all of it has come.
             Some(_) => {
                 let (path, malformed) = (self.frame.path, self.frame.malformed);
-                self.transport(&datagram, &mut ip);
+                let transport = self.transport(datagram, &mut behind);
                 self.frame.inner = None;
                 (self.frame.path, self.frame.malformed) = (path, malformed);
+                transport
             }
-        }
-        self.frame.ip = Some(ip);
+        };
+        // Once all of it is known: it is large to be moved.
+        self.frame.ip = Some(Ip {
+            source: datagram.source,
+            target: datagram.target,
+            protocol: datagram.protocol,
+            bytes: datagram.bytes,
+            fragment: datagram.fragment,
+            transport,
+            payload_bytes: behind.payload_bytes,
+            checksum_errors: behind.checksum_errors,
+        });
     }
 }
 

@@ -214,13 +214,10 @@ pub struct Udp<'a> {
     pub payload: &'a [u8],
 }
 
-/// Reads the headers of `packet`, up to its first IP packet.
-#[must_use]
-pub fn decode<'a>(packet: &Packet<'a>) -> Frame<'a> {
-    // Made where the caller wants it: too large to be moved for nothing.
-    let mut frame = Frame::default();
-    Walk::new(packet, &mut frame).link(packet.link_type, packet.data);
-    frame
+/// Reads the headers of `packet`, up to its first IP packet, into a frame that is a default:
+/// too large to be moved for nothing.
+pub fn decode<'a>(packet: &Packet<'a>, frame: &mut Frame<'a>) {
+    Walk::new(packet, frame).link(packet.link_type, packet.data);
 }
 
 /// Reads what `inner` of the frame `around` it carries, up to the next IP packet.

@@ -3,8 +3,8 @@
 use etherparse::{TcpSlice, UdpSlice};
 
 use super::{
-    Encapsulation, Ip, Layer, Ports, Tcp, Transport, Udp, Walk, checksum,
-    ip::Datagram,
+    Encapsulation, Layer, Ports, Tcp, Transport, Udp, Walk, checksum,
+    ip::{Behind, Datagram},
     tunnel::{self, Carries},
 };
 use crate::record::{IcmpKind, TunnelKind};
@@ -26,25 +26,29 @@ const ICMP_HEADER_BYTES: u64 = 8;
 const SCTP_HEADER_BYTES: u64 = 12;
 
 impl<'a> Walk<'_, 'a> {
-    pub(super) fn transport(&mut self, datagram: &Datagram<'a>, ip: &mut Ip<'a>) {
-        ip.transport = match datagram.protocol {
-            TCP => self.tcp(datagram, ip),
-            UDP => self.udp(datagram, ip),
+    pub(super) fn transport(
+        &mut self,
+        datagram: &Datagram<'a>,
+        behind: &mut Behind,
+    ) -> Transport<'a> {
+        match datagram.protocol {
+            TCP => self.tcp(datagram, behind),
+            UDP => self.udp(datagram, behind),
             SCTP => {
                 self.push(Layer::Sctp);
-                ip.payload_bytes = ip.payload_bytes.saturating_sub(SCTP_HEADER_BYTES);
+                behind.payload_bytes = behind.payload_bytes.saturating_sub(SCTP_HEADER_BYTES);
                 if datagram.payload.len() < 12 {
                     self.short("malformed-sctp", "shorter than its header");
                 }
                 ports(datagram.payload).map_or(Transport::Bare, Transport::Sctp)
             }
-            ICMP => self.icmp(datagram, ip, Layer::Icmp, "malformed-icmp"),
-            ICMPV6 => self.icmp(datagram, ip, Layer::Icmpv6, "malformed-icmpv6"),
+            ICMP => self.icmp(datagram, behind, Layer::Icmp, "malformed-icmp"),
+            ICMPV6 => self.icmp(datagram, behind, Layer::Icmpv6, "malformed-icmpv6"),
             other => {
                 self.rest(other, datagram);
                 Transport::Bare
             }
-        };
+        }
     }
 
     /// Protocols without ports: tunnels, and what is known by name only.
@@ -74,22 +78,22 @@ impl<'a> Walk<'_, 'a> {
         self.leave(Some(encapsulation), carries, data, wire_bytes);
     }
 
-    fn tcp(&mut self, datagram: &Datagram<'a>, ip: &mut Ip<'a>) -> Transport<'a> {
+    fn tcp(&mut self, datagram: &Datagram<'a>, behind: &mut Behind) -> Transport<'a> {
         self.push(Layer::Tcp);
         let tcp = match TcpSlice::from_slice(datagram.payload) {
             Ok(tcp) => tcp,
             Err(etherparse::err::tcp::HeaderSliceError::Len(_)) => {
                 self.short("malformed-tcp", "shorter than its header");
-                return broken(datagram, ip);
+                return broken(datagram, behind);
             }
             Err(etherparse::err::tcp::HeaderSliceError::Content(_)) => {
                 self.malformed("malformed-tcp", "a data offset below the header's length");
-                return broken(datagram, ip);
+                return broken(datagram, behind);
             }
         };
         let header = tcp.header_slice();
-        ip.payload_bytes = ip.payload_bytes.saturating_sub(header.len() as u64);
-        ip.checksum_errors.tcp = is_whole(datagram) && !has_right_checksum(datagram);
+        behind.payload_bytes = behind.payload_bytes.saturating_sub(header.len() as u64);
+        behind.checksum_errors.tcp = is_whole(datagram) && !has_right_checksum(datagram);
         Transport::Tcp(Tcp {
             ports: Ports {
                 source: tcp.source_port(),
@@ -104,11 +108,11 @@ impl<'a> Walk<'_, 'a> {
         })
     }
 
-    fn udp(&mut self, datagram: &Datagram<'a>, ip: &mut Ip<'a>) -> Transport<'a> {
+    fn udp(&mut self, datagram: &Datagram<'a>, behind: &mut Behind) -> Transport<'a> {
         self.push(Layer::Udp);
         let Ok(udp) = UdpSlice::from_slice_lax(datagram.payload) else {
             self.short("malformed-udp", "shorter than its header");
-            return broken(datagram, ip);
+            return broken(datagram, behind);
         };
         let length = u64::from(udp.length());
         let room = datagram.payload_bytes;
@@ -117,21 +121,26 @@ impl<'a> Walk<'_, 'a> {
         if said < UDP_HEADER_BYTES || (said > room && datagram.fragment.is_none()) {
             self.malformed("malformed-udp", "the length does not fit its datagram");
         }
-        ip.payload_bytes = if datagram.fragment.is_some() || said < UDP_HEADER_BYTES {
+        behind.payload_bytes = if datagram.fragment.is_some() || said < UDP_HEADER_BYTES {
             room.saturating_sub(UDP_HEADER_BYTES)
         } else {
             said.min(room).saturating_sub(UDP_HEADER_BYTES)
         };
         // Zero says that there is none; over IPv6 only some tunnels may (RFC 6935).
-        ip.checksum_errors.udp = udp.checksum() != 0
+        behind.checksum_errors.udp = udp.checksum() != 0
             && is_whole(datagram)
             && length == udp.slice().len() as u64
-            && !checksum::is_right_with_addresses(ip.source, ip.target, UDP, udp.slice());
+            && !checksum::is_right_with_addresses(
+                datagram.source,
+                datagram.target,
+                UDP,
+                udp.slice(),
+            );
         let ports = Ports {
             source: udp.source_port(),
             target: udp.destination_port(),
         };
-        self.overlay(ports, udp.payload(), ip.payload_bytes);
+        self.overlay(ports, udp.payload(), behind.payload_bytes);
         Transport::Udp(Udp {
             ports,
             payload: udp.payload(),
@@ -141,12 +150,12 @@ impl<'a> Walk<'_, 'a> {
     fn icmp(
         &mut self,
         datagram: &Datagram<'a>,
-        ip: &mut Ip<'a>,
+        behind: &mut Behind,
         layer: Layer,
         code: &'static str,
     ) -> Transport<'a> {
         self.push(layer);
-        ip.payload_bytes = ip.payload_bytes.saturating_sub(ICMP_HEADER_BYTES);
+        behind.payload_bytes = behind.payload_bytes.saturating_sub(ICMP_HEADER_BYTES);
         if (datagram.payload.len() as u64) < ICMP_HEADER_BYTES {
             self.short(code, "shorter than its header");
         }
@@ -179,8 +188,8 @@ impl<'a> Walk<'_, 'a> {
 }
 
 /// Only what is left of the ports can be told.
-fn broken<'a>(datagram: &Datagram<'a>, ip: &mut Ip<'a>) -> Transport<'a> {
-    ip.payload_bytes = 0;
+fn broken<'a>(datagram: &Datagram<'a>, behind: &mut Behind) -> Transport<'a> {
+    behind.payload_bytes = 0;
     ports(datagram.payload).map_or(Transport::Bare, Transport::Ports)
 }
 
