@@ -195,13 +195,17 @@ pub(super) fn quoted(bytes: &[u8]) -> String {
 
 /// Appends `bytes`; each of `special`, ASCII, gets a backslash.
 pub(super) fn push_escaped(text: &mut String, bytes: &[u8], special: [u8; 2]) {
-    if !bytes.iter().any(|byte| special.contains(byte)) {
+    // Without a way out in the middle: so many bytes are looked at at once.
+    let [one, other] = special;
+    let is_special = |byte: &u8| (*byte == one) | (*byte == other);
+    let is_any = bytes.iter().fold(false, |any, byte| any | is_special(byte));
+    if !is_any {
         return text::push(text, bytes);
     }
-    for part in bytes.split_inclusive(|byte| special.contains(byte)) {
+    for part in bytes.split_inclusive(is_special) {
         let (front, last) = part.split_at(part.len() - 1);
         text::push(text, front);
-        if special.contains(&last[0]) {
+        if last.iter().any(is_special) {
             text.push('\\');
         }
         text::push(text, last);
