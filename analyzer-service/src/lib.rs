@@ -11,16 +11,23 @@ pub mod detect;
 pub mod dissect;
 pub mod filter;
 pub mod flow;
+#[cfg(feature = "service")]
 pub mod grpc;
 pub mod record;
+#[cfg(feature = "service")]
 pub mod source;
 pub mod summary;
+#[cfg(feature = "service")]
 pub mod threads;
 
+#[cfg(feature = "service")]
 mod config;
+#[cfg(feature = "service")]
 mod run;
 #[cfg(test)]
 mod testing;
 
+#[cfg(feature = "service")]
 pub use config::{Config, INLINE_BYTES_MAX};
+#[cfg(feature = "service")]
 pub use run::{Deps, SERVICE, run, run_when, run_with};

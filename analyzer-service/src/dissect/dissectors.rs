@@ -48,6 +48,12 @@ impl Dissectors {
         Self::of(TABLE, kinds)
     }
 
+    /// One row of the table, for whoever tries them one by one.
+    #[must_use]
+    pub fn alone(row: &'static Registration) -> Self {
+        Self::of(std::slice::from_ref(row), KindSet::all())
+    }
+
     fn of(table: &'static [Registration], kinds: KindSet) -> Self {
         let rows = Rows::new(table, kinds);
         let shared =

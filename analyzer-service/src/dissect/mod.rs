@@ -77,6 +77,12 @@ impl Registration {
     }
 }
 
+/// All of them, by name.
+#[must_use]
+pub fn table() -> &'static [Registration] {
+    protocols::TABLE
+}
+
 /// Whether bytes look like a protocol's.
 pub type Looks = fn(&[u8]) -> bool;
 

@@ -1,0 +1,55 @@
+//! The corpus that fuzzing begins with.
+
+use std::{error::Error, fs, io::Write, path::Path};
+
+use crate::{harness, seeds};
+
+/// Bytes of a capture that is packed: its seeds are to be small.
+const PACKED_BYTES_MAX: usize = 2 << 10;
+
+/// Writes seeds made of the captures in one folder into another, a folder for each target.
+///
+/// # Errors
+/// A file that can't be read or written.
+pub fn write(captures: &Path, corpus: &Path) -> Result<(), Box<dyn Error>> {
+    let captures = captures_in(captures)?;
+    let mut seeds = seeds::of(&captures);
+    let small = captures.iter().find(|one| one.len() <= PACKED_BYTES_MAX);
+    if let Some(small) = small {
+        seeds.insert("compressed".to_owned(), packed(small)?);
+    }
+    for name in harness::names() {
+        let folder = corpus.join(&name);
+        fs::create_dir_all(&folder)?;
+        let seeds = seeds.get(&name).map_or(&[][..], Vec::as_slice);
+        for (n, seed) in seeds.iter().enumerate() {
+            fs::write(folder.join(format!("seed-{n:02}")), seed)?;
+        }
+    }
+    Ok(())
+}
+
+/// In the order of their names.
+fn captures_in(folder: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        paths.push(entry?.path());
+    }
+    paths.sort();
+    let is_capture = |path: &Path| {
+        path.extension()
+            .is_some_and(|end| end == "pcap" || end == "pcapng")
+    };
+    let paths = paths.iter().filter(|path| is_capture(path));
+    Ok(paths.map(fs::read).collect::<Result<_, _>>()?)
+}
+
+/// With each of the compressions that are unpacked.
+fn packed(capture: &[u8]) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gzip.write_all(capture)?;
+    let mut lz4 = lz4_flex::frame::FrameEncoder::new(Vec::new());
+    lz4.write_all(capture)?;
+    let zstd = zstd::encode_all(capture, 0)?;
+    Ok(vec![gzip.finish()?, zstd, lz4.finish()?])
+}

@@ -1,0 +1,5 @@
+//! Fuzz targets of the analysis core, and their seeds. See README.md.
+
+pub mod corpus;
+pub mod harness;
+pub mod seeds;
