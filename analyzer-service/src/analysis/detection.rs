@@ -27,8 +27,11 @@ pub(super) fn take(
         }
     }
     out.exposed.clear();
-    let records = out.records.drain(..);
-    completed.extend(records.filter(|record| kinds.contains(record.body.kind())));
+    if read(kinds) != kinds {
+        out.records
+            .retain(|record| kinds.contains(record.body.kind()));
+    }
+    completed.append(&mut out.records);
 }
 
 /// The kinds whose dissectors run: detectors look at what all of them say.
@@ -90,13 +93,18 @@ impl Packets {
     }
 
     /// Gathers what the detectors found since the last time.
+    #[inline]
     pub(super) fn conclude(&mut self) {
+        if self.detectors.as_ref().is_some_and(Detectors::has_evidence) {
+            self.gather_evidence();
+        }
+    }
+
+    #[cold]
+    fn gather_evidence(&mut self) {
         let Some(detectors) = &mut self.detectors else {
             return;
         };
-        if !detectors.has_evidence() {
-            return;
-        }
         for evidence in detectors.take() {
             self.completed
                 .extend(self.findings.add(evidence, self.stamp));

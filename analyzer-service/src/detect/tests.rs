@@ -16,7 +16,7 @@ use weir_capture_builder::{
 
 use crate::{
     analysis::Options,
-    record::{Finding, Severity},
+    record::{Finding, Kind, KindSet, Severity},
     testing::run,
 };
 
@@ -81,4 +81,28 @@ fn line(finding: &Finding) -> String {
 fn host(n: u16) -> [u8; 4] {
     let [high, low] = n.to_be_bytes();
     Ipv4Addr::new(10, 1, high, low).octets()
+}
+
+#[test]
+fn findings_alone_rest_on_all_records() {
+    let tls = include_bytes!("../../../tests/captures/tls.pcap");
+    let codes = |kinds: KindSet| -> Vec<&str> {
+        let options = Options {
+            kinds,
+            ..Options::default()
+        };
+        let kept = run(tls, &options);
+        let kinds_of = kept.records().into_iter();
+        assert!(
+            kinds_of
+                .map(|record| record.body.kind())
+                .all(|kind| kinds.contains(kind))
+        );
+        let findings = kept.findings().into_iter();
+        findings.map(|finding| finding.code).collect()
+    };
+    let alone = KindSet::EMPTY.with(Kind::Finding);
+    assert_eq!(codes(alone), ["certificate-self-signed"]);
+    assert_eq!(codes(alone.with(Kind::Dns)), ["certificate-self-signed"]);
+    assert!(codes(KindSet::EMPTY.with(Kind::Tls)).is_empty());
 }
