@@ -1,6 +1,7 @@
 //! One analysis, from the bytes of a capture to records: the driver of the core. Sync,
 //! and total: no capture makes it fail. Its clock is the capture's.
 
+mod ahead;
 mod batch;
 mod closing;
 mod detection;
@@ -9,19 +10,25 @@ mod findings;
 mod located;
 mod nested;
 mod packets;
+mod reading;
+mod working;
 
 use std::{
     io::{self, Read},
-    num::NonZeroU64,
+    num::{NonZeroU64, NonZeroUsize},
     ops::ControlFlow,
+    thread,
     time::Duration,
 };
 
-use self::packets::Packets;
+use self::{
+    reading::{Block, Reading},
+    working::Working,
+};
 use crate::{
-    capture::{CaptureReader, Failure, Item, OpenError},
+    capture::{CaptureReader, Failure, OpenError},
     filter::Filter,
-    record::{CaptureInfo, Dropped, KindSet, Progress, Record, Summary, Verdict},
+    record::{CaptureInfo, KindSet, Progress, Record, Summary, Verdict},
     summary::Ending,
 };
 
@@ -56,6 +63,8 @@ pub struct Options {
     pub packet_limit: Option<NonZeroU64>,
     /// Flows in the table at once; the oldest make room for more.
     pub flows_max: usize,
+    /// That it may run on; what it says does not depend on them. More than two are two.
+    pub threads: NonZeroUsize,
 }
 
 impl Default for Options {
@@ -68,6 +77,7 @@ impl Default for Options {
             filter: None,
             packet_limit: None,
             flows_max: FLOWS_MAX,
+            threads: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         }
     }
 }
@@ -132,14 +142,13 @@ pub fn analyze(
     if let Some(limit) = options.packet_limit {
         reader.limit_packets(limit.get());
     }
-    let analysis = Analysis {
-        reader,
-        packets: Packets::new(options.clone()),
-        info_sent: false,
-        polled_at: 0,
+    let reading = Reading::new(reader);
+    match run(
+        reading,
+        Working::new(options.clone()),
+        options.threads,
         sink,
-    };
-    match analysis.run() {
+    ) {
         Ok(()) | Err(Halt::Broken) => Ok(()),
         Err(Halt::Failed(error)) => Err(AnalysisError::Read(error)),
     }
@@ -158,91 +167,55 @@ impl From<io::Error> for Halt {
     }
 }
 
-struct Analysis<'s, R: Read> {
-    reader: CaptureReader<R>,
-    packets: Packets,
-    info_sent: bool,
-    /// Byte at which the sink was polled last.
-    polled_at: u64,
-    sink: &'s mut dyn Sink,
+fn run<R: Read>(
+    mut reading: Reading<R>,
+    mut working: Working,
+    threads: NonZeroUsize,
+    sink: &mut dyn Sink,
+) -> Result<(), Halt> {
+    let mut block = Block::default();
+    // What fits one block is soon done, and not worth a thread.
+    let mut is_first = true;
+    loop {
+        block = reading.next(block)?;
+        if let Some(info) = reading.info() {
+            going(sink.event(Event::CaptureInfo(info)))?;
+        }
+        if threads > NonZeroUsize::MIN && !is_first && !block.is_last {
+            working = ahead::run(&mut reading, working, block, sink)?;
+            break;
+        }
+        going(working.block(&block, sink))?;
+        if block.is_last {
+            break;
+        }
+        is_first = false;
+    }
+    finish(reading, working, sink)
 }
 
-impl<R: Read> Analysis<'_, R> {
-    fn run(mut self) -> Result<(), Halt> {
-        loop {
-            let item = self.reader.advance()?;
-            // The interfaces of a pcapng file come right behind its header: wait for them.
-            if item != Item::Header && !self.info_sent {
-                self.info()?;
-            }
-            match item {
-                Item::Header | Item::Other => {}
-                Item::Packet => {
-                    let number = self.reader.packet_number();
-                    if let Some(packet) = self.reader.packet() {
-                        let flow = self.packets.packet(&packet, number, self.sink);
-                        going(flow)?;
-                    }
-                }
-                Item::End(verdict) => return self.finish(verdict),
-            }
-            let n_packets = self.packets.n_packets;
-            let packets_due = item == Item::Packet && n_packets.is_multiple_of(POLL_PACKETS);
-            if packets_due || self.reader.next_offset() - self.polled_at >= POLL_BYTES {
-                self.poll()?;
-            }
-        }
-    }
-
-    fn info(&mut self) -> Result<(), Halt> {
-        self.info_sent = true;
-        let info = CaptureInfo {
-            format: self.reader.format(),
-            compression: self.reader.compression(),
-            interfaces: self.reader.interfaces().to_vec(),
-        };
-        // Packets are counted in the summary only.
-        let interfaces = info.interfaces.into_iter();
-        let interfaces = interfaces.map(|interface| crate::record::Interface {
-            packets: 0,
-            ..interface
-        });
-        going(self.sink.event(Event::CaptureInfo(CaptureInfo {
-            interfaces: interfaces.collect(),
-            ..info
-        })))
-    }
-
-    fn poll(&mut self) -> Result<(), Halt> {
-        // First of all, however long the headers are.
-        if !self.info_sent {
-            self.info()?;
-        }
-        self.polled_at = self.reader.next_offset();
-        going(self.packets.hand_out(self.sink))?;
-        self.packets.progress = Progress {
-            bytes_read: self.reader.stored_bytes(),
-            packets: self.packets.n_packets,
-            capture_time: self.packets.capture_time(),
-        };
-        going(self.sink.poll(&self.packets.progress))
-    }
-
-    fn finish(mut self, verdict: Verdict) -> Result<(), Halt> {
-        going(self.packets.end(self.sink))?;
-        let records_by_kind = self.packets.records_by_kind();
-        let dropped: Dropped = self.packets.dropped();
-        let flows = self.packets.n_flows();
-        let summary = self.packets.into_summary(Ending {
-            verdict,
-            flows,
-            records_by_kind,
-            dropped,
-            interfaces: self.reader.interfaces().to_vec(),
-            blocks_by_type: self.reader.blocks_by_type(),
-        });
-        going(self.sink.event(Event::Summary(Box::new(summary))))
-    }
+fn finish<R: Read>(
+    reading: Reading<R>,
+    Working { packets, .. }: Working,
+    sink: &mut dyn Sink,
+) -> Result<(), Halt> {
+    let Reading {
+        reader,
+        traffic,
+        verdict,
+        ..
+    } = reading;
+    let ending = Ending {
+        // There always is one behind the last block.
+        verdict: verdict.unwrap_or(Verdict::Complete),
+        flows: packets.n_flows(),
+        records_by_kind: packets.records_by_kind(),
+        dropped: packets.dropped(),
+        interfaces: reader.interfaces().to_vec(),
+        blocks_by_type: reader.blocks_by_type(),
+    };
+    let summary = packets.into_summary(traffic, ending);
+    going(sink.event(Event::Summary(Box::new(summary))))
 }
 
 fn going(flow: ControlFlow<()>) -> Result<(), Halt> {

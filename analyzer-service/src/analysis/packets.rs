@@ -12,12 +12,12 @@ use super::{
 };
 use crate::{
     capture::Packet,
-    decode::{self, Frame, Malformed},
+    decode::{Frame, Malformed},
     detect::Detectors,
     dissect::{Dissectors, Output},
     flow::{Ended, FlowIndex, FlowTable, Nesting, Stamp},
     record::{Dropped, EndReason, Kind, Progress, Record, Summary, Time},
-    summary::{Ending, Gatherer},
+    summary::{Ending, Gatherer, Traffic},
 };
 
 /// The state of an analysis between two packets.
@@ -92,14 +92,15 @@ impl Packets {
         }
     }
 
-    pub(super) fn into_summary(self, ending: Ending) -> Summary {
-        self.gatherer.finish(ending)
+    pub(super) fn into_summary(self, traffic: Traffic, ending: Ending) -> Summary {
+        self.gatherer.finish(traffic, ending)
     }
 
-    /// The next packet that is analyzed, with its number in the capture.
+    /// The next packet that is analyzed, with its headers and its number in the capture.
     pub(super) fn packet(
         &mut self,
         packet: &Packet<'_>,
+        frame: &Frame<'_>,
         number: u64,
         sink: &mut dyn Sink,
     ) -> ControlFlow<()> {
@@ -109,22 +110,20 @@ impl Packets {
             time: packet.time.unwrap_or(self.stamp.time),
             number,
         };
-        let mut frame = Frame::default();
-        decode::decode(packet, &mut frame);
         let mut path = frame.path;
         let (flow_id, service) = match &frame.ip {
             Some(ip) if frame.is_nested() => {
-                let nested: Nested = self.nested(&frame, ip);
+                let nested: Nested = self.nested(frame, ip);
                 path = nested.path;
                 (nested.flow_id, nested.service)
             }
             Some(ip) => {
-                let carried = self.ip(&frame, ip, &Nesting::NONE);
+                let carried = self.ip(frame, ip, &Nesting::NONE);
                 (carried.flow_id, carried.service)
             }
             None => {
                 if frame.arp.is_some() {
-                    self.arp(&frame);
+                    self.arp(frame);
                 }
                 (None, None)
             }
@@ -135,7 +134,8 @@ impl Packets {
         if let Some(malformed) = frame.malformed {
             self.finding(malformed, frame.ip.as_ref(), flow_id);
         }
-        self.gatherer.packet(packet, &frame, path, service);
+        self.gatherer
+            .packet(packet.wire_bytes, frame, path, service);
         self.conclude();
         // Those that are analyzed: so a filter gives what the filtered file would give.
         if self.n_packets.is_multiple_of(POLL_PACKETS) {

@@ -2,6 +2,7 @@ mod conversations;
 mod fragments;
 mod layers;
 mod properties;
+mod threads;
 mod truth;
 
 use std::{num::NonZeroU64, ops::ControlFlow};

@@ -16,6 +16,10 @@ pub(super) struct Window<R> {
     /// Position in the input of `start`.
     offset: u64,
     at_end: bool,
+    /// Nothing is read now.
+    holds: bool,
+    /// While nothing was to be read, something was needed.
+    is_dry: bool,
 }
 
 impl<R: Read> Window<R> {
@@ -27,6 +31,8 @@ impl<R: Read> Window<R> {
             end: 0,
             offset: 0,
             at_end: false,
+            holds: false,
+            is_dry: false,
         }
     }
 
@@ -42,6 +48,34 @@ impl<R: Read> Window<R> {
     /// Position in the input of the first byte of [`Self::data`].
     pub(super) fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// Where [`Self::data`] begins in the buffer.
+    pub(super) fn start(&self) -> usize {
+        self.start
+    }
+
+    /// Whether nothing is read from now on: what needs more than is at hand fails, and
+    /// [`Self::is_dry`] says so.
+    pub(super) fn hold(&mut self, holds: bool) {
+        self.holds = holds;
+        self.is_dry = false;
+    }
+
+    pub(super) fn is_dry(&self) -> bool {
+        self.is_dry
+    }
+
+    /// Gives the buffer away, and goes on in `next` with what was not consumed.
+    pub(super) fn take(&mut self, mut next: Vec<u8>) -> Vec<u8> {
+        let rest = self.data();
+        let n_bytes = rest.len().max(FIRST_BYTES);
+        if next.len() < n_bytes {
+            next.resize(n_bytes, 0);
+        }
+        next[..rest.len()].copy_from_slice(rest);
+        (self.start, self.end) = (0, rest.len());
+        std::mem::replace(&mut self.bytes, next)
     }
 
     /// Drops the first `n_bytes`, at most all.
@@ -69,6 +103,10 @@ impl<R: Read> Window<R> {
         while self.end - self.start < n_bytes {
             if self.at_end {
                 return Ok(false);
+            }
+            if self.holds {
+                self.is_dry = true;
+                return Err(ErrorKind::WouldBlock.into());
             }
             self.read_more(n_bytes)?;
         }

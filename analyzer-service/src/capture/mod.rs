@@ -3,6 +3,7 @@
 //! Damage ends the reading with a [`Verdict`]; what came before it stands. Nothing
 //! is ever resynchronised: a wrong guess would invent packets.
 
+mod at_hand;
 mod blocks;
 mod buffer;
 mod clock;
@@ -232,15 +233,11 @@ impl<R: Read> CaptureReader<R> {
         self.window.input().compression()
     }
 
-    /// Bytes of the file that were done with; of a compressed one, those that were read.
+    /// Bytes of a compressed file that were read.
     #[must_use]
-    pub fn stored_bytes(&self) -> u64 {
-        match self.compression() {
-            Compression::None => self.next_offset(),
-            Compression::Gzip | Compression::Zstd | Compression::Lz4 => {
-                self.window.input().stored_bytes()
-            }
-        }
+    pub fn compressed_bytes(&self) -> Option<u64> {
+        let input = self.window.input();
+        (input.compression() != Compression::None).then(|| input.stored_bytes())
     }
 
     #[must_use]

@@ -7,7 +7,7 @@ use etherparse::{ArpPacketSlice, EtherType, Ethernet2Slice, SingleVlanSlice, eth
 use super::{Arp, Layer, Path, Walk, tunnel};
 
 const NULL: u16 = 0;
-const ETHERNET: u16 = 1;
+pub(super) const ETHERNET: u16 = 1;
 const PPP: u16 = 9;
 /// What DLT_RAW is on some systems, in files that old libpcaps wrote.
 const RAW_BSD: u16 = 12;

@@ -70,6 +70,17 @@ impl<'a> Walk<'_, 'a> {
     }
 }
 
+/// Whether a datagram between these ports may be a tunnel.
+pub(super) fn may_carry(ports: Ports) -> bool {
+    let is_ours = |port: u16| {
+        matches!(
+            port,
+            VXLAN | VXLAN_LINUX | VXLAN_GPE | GENEVE | TEREDO | GTP_U | MPLS_IN_UDP
+        )
+    };
+    is_ours(ports.source) || is_ours(ports.target)
+}
+
 fn by_port(port: u16, data: &[u8], wire_bytes: u64) -> Option<Overlay<'_>> {
     match port {
         VXLAN | VXLAN_LINUX => vxlan(data),

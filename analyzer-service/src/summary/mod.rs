@@ -3,42 +3,24 @@
 mod activity;
 mod hierarchy;
 mod talkers;
+mod traffic;
 
 use std::collections::BTreeMap;
 
-use self::{activity::Activity, hierarchy::Hierarchy, talkers::Talkers};
+use self::hierarchy::Hierarchy;
+pub use self::traffic::Traffic;
 use crate::{
-    capture::Packet,
     decode::{ChecksumErrors, Frame, Path},
-    record::{Dropped, Interface, Kind, Summary, Time, Verdict},
+    record::{Dropped, Interface, Kind, Summary, Verdict},
 };
 
-/// Gathers the summary, packet by packet.
+/// Gathers what the summary says of layers, packet by packet.
 #[derive(Debug)]
 pub struct Gatherer {
-    packets: u64,
-    captured_bytes: u64,
-    wire_bytes: u64,
-    truncated_packets: u64,
-    times: Option<Times>,
     hierarchy: Hierarchy,
-    talkers: Talkers,
-    activity: Activity,
-    /// The run of packets of one link type that is not in `link_types` yet.
-    link_run: (u16, u64),
-    link_types: BTreeMap<u32, u64>,
     ip_checksum_errors: u64,
     tcp_checksum_errors: u64,
     udp_checksum_errors: u64,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Times {
-    earliest: Time,
-    latest: Time,
-    /// Of the packet before.
-    previous: Time,
-    ordered: bool,
 }
 
 /// What the rest of the analysis adds in the end.
@@ -56,16 +38,7 @@ pub struct Ending {
 impl Default for Gatherer {
     fn default() -> Self {
         Self {
-            packets: 0,
-            captured_bytes: 0,
-            wire_bytes: 0,
-            truncated_packets: 0,
-            times: None,
             hierarchy: Hierarchy::new(),
-            talkers: Talkers::new(),
-            activity: Activity::default(),
-            link_run: (0, 0),
-            link_types: BTreeMap::new(),
             ip_checksum_errors: 0,
             tcp_checksum_errors: 0,
             udp_checksum_errors: 0,
@@ -78,30 +51,13 @@ impl Gatherer {
     /// its application data is of.
     pub fn packet(
         &mut self,
-        packet: &Packet<'_>,
+        wire_bytes: u32,
         frame: &Frame<'_>,
         path: Path,
         service: Option<&'static str>,
     ) {
-        let captured = packet.data.len() as u64;
-        self.packets += 1;
-        self.captured_bytes = self.captured_bytes.saturating_add(captured);
-        self.wire_bytes = self.wire_bytes.saturating_add(u64::from(packet.wire_bytes));
-        self.truncated_packets += u64::from(captured < u64::from(packet.wire_bytes));
-        if let Some(time) = packet.time {
-            self.time(time);
-        }
-        // A packet without a time counts at that of the one before it.
-        let time = packet.time.or(self.times.map(|times| times.previous));
-        self.activity.count(time, packet.wire_bytes);
-        self.hierarchy.count(path, service, packet.wire_bytes);
-        if packet.link_type != self.link_run.0 {
-            self.end_link_run();
-            self.link_run.0 = packet.link_type;
-        }
-        self.link_run.1 += 1;
+        self.hierarchy.count(path, service, wire_bytes);
         if let Some(ip) = &frame.ip {
-            self.talkers.count(ip.source, ip.target, packet.wire_bytes);
             self.checksums(ip.checksum_errors);
         }
     }
@@ -115,15 +71,9 @@ impl Gatherer {
         self.udp_checksum_errors += u64::from(udp);
     }
 
-    /// Packets so far.
+    /// The summary, with what was counted of the same packets apart.
     #[must_use]
-    pub fn n_packets(&self) -> u64 {
-        self.packets
-    }
-
-    #[must_use]
-    pub fn finish(mut self, ending: Ending) -> Summary {
-        self.end_link_run();
+    pub fn finish(self, mut traffic: Traffic, ending: Ending) -> Summary {
         let Ending {
             verdict,
             flows,
@@ -134,48 +84,28 @@ impl Gatherer {
         } = ending;
         Summary {
             verdict,
-            packets: self.packets,
-            captured_bytes: self.captured_bytes,
-            wire_bytes: self.wire_bytes,
-            truncated_packets: self.truncated_packets,
-            first_packet_time: self.times.map(|times| times.earliest),
-            last_packet_time: self.times.map(|times| times.latest),
-            time_ordered: self.times.is_none_or(|times| times.ordered),
+            packets: traffic.packets,
+            captured_bytes: traffic.captured_bytes,
+            wire_bytes: traffic.wire_bytes,
+            truncated_packets: traffic.truncated_packets,
+            first_packet_time: traffic.times.map(|times| times.earliest),
+            last_packet_time: traffic.times.map(|times| times.latest),
+            time_ordered: traffic.times.is_none_or(|times| times.ordered),
             flows,
             records_by_kind,
             protocol_hierarchy: self.hierarchy.finish(),
-            top_talkers: self.talkers.finish(),
-            activity: self.activity.finish(),
+            top_talkers: traffic.talkers(),
+            activity: traffic.activity(),
             dropped: Dropped {
                 paths: self.hierarchy.n_dropped(),
                 ..dropped
             },
             interfaces,
             blocks_by_type,
-            packets_by_link_type: self.link_types,
+            packets_by_link_type: traffic.link_types(),
             ip_checksum_errors: self.ip_checksum_errors,
             tcp_checksum_errors: self.tcp_checksum_errors,
             udp_checksum_errors: self.udp_checksum_errors,
         }
-    }
-
-    fn end_link_run(&mut self) {
-        let (link_type, n_packets) = std::mem::take(&mut self.link_run);
-        if n_packets > 0 {
-            *self.link_types.entry(link_type.into()).or_default() += n_packets;
-        }
-    }
-
-    fn time(&mut self, time: Time) {
-        let times = self.times.get_or_insert(Times {
-            earliest: time,
-            latest: time,
-            previous: time,
-            ordered: true,
-        });
-        times.ordered &= times.previous <= time;
-        times.previous = time;
-        times.earliest = times.earliest.min(time);
-        times.latest = times.latest.max(time);
     }
 }
