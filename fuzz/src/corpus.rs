@@ -7,7 +7,8 @@ use crate::{harness, seeds};
 /// Bytes of a capture that is packed: its seeds are to be small.
 const PACKED_BYTES_MAX: usize = 2 << 10;
 
-/// Writes seeds made of the captures in one folder into another, a folder for each target.
+/// Writes seeds made of the captures in one folder into another, a folder for each target,
+/// and prints the targets' names.
 ///
 /// # Errors
 /// A file that can't be read or written.
@@ -21,6 +22,7 @@ pub fn write(captures: &Path, corpus: &Path) -> Result<(), Box<dyn Error>> {
     for name in harness::names() {
         let folder = corpus.join(&name);
         fs::create_dir_all(&folder)?;
+        println!("{name}");
         let seeds = seeds.get(&name).map_or(&[][..], Vec::as_slice);
         for (n, seed) in seeds.iter().enumerate() {
             fs::write(folder.join(format!("seed-{n:02}")), seed)?;

@@ -41,6 +41,10 @@ pub(super) const ZSTD_WINDOW_LOG_MAX: u32 = 25;
 /// Stored bytes that are read at once.
 const READ_BYTES: usize = 64 << 10;
 
+/// Bytes that gzip and zstd are asked for at once. When they find damage, what they had ready
+/// in that call is lost: so little (and up to 32 KiB that gzip looks ahead).
+const PIECE_BYTES: usize = 8 << 10;
+
 /// The bytes of a capture, out of what may be compressed.
 pub(super) struct Decompressed<R: Read> {
     codec: Codec<R>,
@@ -74,7 +78,10 @@ impl<R: Read> Decompressed<R> {
     /// The input's own.
     pub(super) fn new(input: R) -> io::Result<Self> {
         let mut stored = Stored::new(input, SILENT_BYTES_MAX)?;
-        let buffered = |stored| BufReader::with_capacity(READ_BYTES, stored);
+        let buffered = |mut stored: Stored<R>| {
+            stored.fill_reads();
+            BufReader::with_capacity(READ_BYTES, stored)
+        };
         let codec = match stored.head() {
             [0x1f, 0x8b, ..] => Codec::Gzip(Box::new(MultiGzDecoder::new(buffered(stored)))),
             [0x28, 0xb5, 0x2f, 0xfd] => {
@@ -202,13 +209,14 @@ impl<R: Read> Read for Decompressed<R> {
             return Ok(0);
         }
         self.stored_mut().begin();
+        let n_piece = buffer.len().min(PIECE_BYTES);
         let read = match &mut self.codec {
             Codec::None(stored) => match stored.read(buffer) {
                 Ok(n_read) => return Ok(n_read),
                 Err(error) => Err(error),
             },
-            Codec::Gzip(decoder) => decoder.read(buffer),
-            Codec::Zstd(decoder) => decoder.read(buffer),
+            Codec::Gzip(decoder) => decoder.read(&mut buffer[..n_piece]),
+            Codec::Zstd(decoder) => decoder.read(&mut buffer[..n_piece]),
             Codec::Lz4(decoder) => read_lz4(decoder, buffer),
         };
         let n_read = match read {

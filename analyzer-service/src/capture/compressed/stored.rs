@@ -18,6 +18,8 @@ pub(super) struct Stored<R> {
     n_silent: u64,
     n_silent_max: u64,
     is_at_end: bool,
+    /// Gives as much as is asked for, however little the input gives at once.
+    fills: bool,
     error: Option<io::Error>,
 }
 
@@ -46,6 +48,7 @@ impl<R: Read> Stored<R> {
             n_silent: 0,
             n_silent_max,
             is_at_end: false,
+            fills: false,
             error: None,
         })
     }
@@ -56,6 +59,12 @@ impl<R: Read> Stored<R> {
 
     pub(super) fn allow_silence(&mut self, n_bytes: u64) {
         self.n_silent_max = n_bytes;
+    }
+
+    /// What a decoder gives in front of damage depends on how much it was given at once: let
+    /// that not depend on the input.
+    pub(super) fn fill_reads(&mut self) {
+        self.fills = true;
     }
 
     /// The decoder is asked for more.
@@ -83,24 +92,42 @@ impl<R: Read> Stored<R> {
     }
 }
 
-impl<R: Read> Read for Stored<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n_read = match self.head().get(self.n_given..) {
-            Some(mut head) if !head.is_empty() => {
-                let n_read = head.read(buffer)?;
-                self.n_given += n_read;
-                n_read
-            }
-            _ => match self.input.read(buffer) {
-                Ok(n_read) => n_read,
-                Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
+impl<R: Read> Stored<R> {
+    /// The head again, then the input. What fails behind other bytes fails at the next read.
+    fn read_input(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.error.is_some() {
+            return Err(ErrorKind::Other.into());
+        }
+        let mut head = self.head().get(self.n_given..).unwrap_or_default();
+        let mut n_read = head.read(buffer)?;
+        self.n_given += n_read;
+        while n_read < buffer.len() && (n_read == 0 || self.fills) {
+            match self.input.read(&mut buffer[n_read..]) {
+                Ok(0) => break,
+                Ok(more) => n_read = (n_read + more).min(buffer.len()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {
+                    if n_read == 0 {
+                        return Err(error);
+                    }
+                }
                 Err(error) => {
                     let kind = error.kind();
                     self.error = Some(error);
-                    return Err(kind.into());
+                    return if n_read > 0 {
+                        Ok(n_read)
+                    } else {
+                        Err(kind.into())
+                    };
                 }
-            },
-        };
+            }
+        }
+        Ok(n_read)
+    }
+}
+
+impl<R: Read> Read for Stored<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n_read = self.read_input(buffer)?;
         self.n_bytes += n_read as u64;
         self.n_silent += n_read as u64;
         self.is_at_end = n_read == 0;

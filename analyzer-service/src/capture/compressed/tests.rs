@@ -162,6 +162,24 @@ fn damage_is_corrupt() {
 }
 
 #[test]
+fn damage_ends_the_capture_at_one_byte_however_reads_are_split() {
+    let open = capture();
+    for (compression, encode) in ALL {
+        let mut damaged = encode(&open);
+        let at = damaged.len() / 2;
+        damaged[at..at + 16].fill(0xff);
+        let whole = run(&damaged, &Options::default());
+        // Nearly all in front of it is there.
+        let packets = whole.summary().packets;
+        assert!(packets >= 225, "{compression}: {packets}");
+        for sizes in [vec![61], vec![1, 100_000], vec![7_000]] {
+            let split = try_run(Pieces::new(&damaged, sizes), &Options::default());
+            assert_eq!(split.expect("a capture"), whole, "{compression}");
+        }
+    }
+}
+
+#[test]
 fn what_grows_beyond_the_bound_is_limited() {
     let zeros = vec![0; 8 << 20];
     let add = |pcap: Pcap, at| pcap.packet(at, 0, &zeros);
