@@ -5,36 +5,29 @@
 
 use std::{
     io::{self, Read},
-    net::Ipv4Addr,
+    num::NonZeroUsize,
     ops::ControlFlow,
 };
 
 use analyzer_service::{
     analysis::{Event, Options, Sink, analyze},
-    capture::{CaptureReader, Item},
-    dissect::{
-        AppSlot, Context, Direction, Dissectors, Output, Registration, Segment, TcpFlags,
-        Transport, table,
-    },
+    capture::{CaptureReader, Item, Packet},
+    decode::{self, Frame, Plain},
+    dissect::{Registration, Transport, table},
     filter::Filter,
-    record::{Endpoint, FlowRef, Progress, Time, Verdict},
+    record::{Progress, Verdict},
 };
 use weir_capture_builder::{Order, pcap::Pcap};
+
+use super::conversation::{GAP, dissect, step};
 
 /// Link types that have a decoder, and one that has none.
 pub const LINK_TYPES: [u16; 21] = [
     1, 0, 9, 12, 14, 50, 51, 101, 104, 105, 108, 113, 119, 127, 163, 192, 228, 229, 239, 258, 276,
 ];
 
-/// Bytes of a step's payload, at most: of 12 bits.
-pub const STEP_BYTES_MAX: usize = 0xfff;
-
-/// What else the head of a step says.
-const TO_CLIENT: u16 = 1 << 12;
-/// The bytes are lost, not sent.
-const GAP: u16 = 1 << 13;
-const FIN: u16 = 1 << 14;
-const TWICE: u16 = 1 << 15;
+/// In the byte that chooses a link type.
+const ON_THREADS: u8 = 0x80;
 
 /// Packets of one input, at most: more tell nothing new and take long.
 const PACKETS_MAX: usize = 64;
@@ -42,7 +35,14 @@ const PACKETS_MAX: usize = 64;
 /// All targets by name: files, packets, filters, and each dissector.
 #[must_use]
 pub fn names() -> Vec<String> {
-    let fixed = ["pcap", "pcapng", "compressed", "packets", "filter"];
+    let fixed = [
+        "pcap",
+        "pcapng",
+        "compressed",
+        "decode",
+        "packets",
+        "filter",
+    ];
     let fixed = fixed.into_iter().map(str::to_owned);
     fixed.chain(table().iter().map(name)).collect()
 }
@@ -62,6 +62,7 @@ pub fn run(target: &str, data: &[u8]) -> bool {
     match target {
         // The same code: what tells them apart is their seeds.
         "pcap" | "pcapng" | "compressed" => file(data),
+        "decode" => decode(data),
         "packets" => packets(data),
         "filter" => filter(data),
         other => match table().iter().find(|row| name(row) == other) {
@@ -112,11 +113,57 @@ impl Read for Pieces<'_> {
     }
 }
 
-/// Goes on to the end.
-struct Ignore;
+/// A byte that chooses the link type, and a packet as a step: read the short way for usual ones
+/// and the long way for all, down to the innermost tunnel.
+fn decode(data: &[u8]) {
+    let Some((link_type, mut rest)) = data.split_first() else {
+        return;
+    };
+    let Some((head, data)) = step(&mut rest) else {
+        return;
+    };
+    let packet = Packet {
+        time: None,
+        bad_time: false,
+        link_type: link_type_of(*link_type),
+        wire_bytes: wire_bytes(head, data),
+        data,
+    };
+    let mut frame = Frame::default();
+    decode::decode(&packet, &mut frame);
+    if let Some(usual) = decode::usual(&packet) {
+        assert_eq!(Some(&usual), Plain::of(&frame, data).as_ref(), "read twice");
+        let mut restored = Frame::default();
+        usual.restore(data, &mut restored);
+        assert_eq!(Some(usual), Plain::of(&restored, data), "restored");
+    }
+    // Ends: each one lies in one encapsulation more.
+    let mut depth = 0;
+    while let Some(inner) = frame.inner {
+        frame = decode::inner(&frame, &inner);
+        depth += 1;
+        assert!(depth <= decode::TUNNELS_MAX + 1, "too deep");
+    }
+}
 
-impl Sink for Ignore {
-    fn event(&mut self, _: Event) -> ControlFlow<()> {
+/// Of the list, whatever the byte.
+fn link_type_of(byte: u8) -> u16 {
+    LINK_TYPES[usize::from(byte & !ON_THREADS) % LINK_TYPES.len()]
+}
+
+/// On the wire, of a packet whose end may be cut off.
+fn wire_bytes(head: u16, data: &[u8]) -> u32 {
+    let cut = if head & GAP == 0 { 0 } else { 100 };
+    u32::try_from(data.len()).unwrap_or(u32::MAX - cut) + cut
+}
+
+/// Keeps all events.
+#[derive(Default)]
+struct Kept(Vec<Event>);
+
+impl Sink for Kept {
+    fn event(&mut self, event: Event) -> ControlFlow<()> {
+        self.0.push(event);
         ControlFlow::Continue(())
     }
 
@@ -126,25 +173,39 @@ impl Sink for Ignore {
 }
 
 /// A byte that chooses the link type, then packets, each behind two bytes: twelve bits of
-/// length, and whether its end was cut off. Everything is asked for.
+/// length, and whether its end was cut off. Everything is asked for, on one thread; with the
+/// first bit also on two.
 fn packets(data: &[u8]) {
-    let Some((link_type, mut rest)) = data.split_first() else {
+    let Some((first, mut rest)) = data.split_first() else {
         return;
     };
-    let link_type = LINK_TYPES[usize::from(*link_type) % LINK_TYPES.len()];
-    let mut pcap = Pcap::with(Order::Little, false, u32::from(link_type));
+    let link_type = u32::from(link_type_of(*first));
+    let mut pcap = Pcap::with(Order::Little, false, link_type);
     for n in 0..PACKETS_MAX {
         let Some((head, packet)) = step(&mut rest) else {
             break;
         };
-        let cut = if head & GAP == 0 { 0 } else { 100 };
-        let wire = u32::try_from(packet.len()).unwrap_or(0) + cut;
         // A second apart, so that things time out.
         let second = 1_700_000_000 + u32::try_from(n).unwrap_or(0);
-        pcap = pcap.packet_of(second, 0, wire, packet);
+        pcap = pcap.packet_of(second, 0, wire_bytes(head, packet), packet);
     }
-    let done = analyze(pcap.bytes().as_slice(), &Options::default(), &mut Ignore);
+    let capture = pcap.bytes();
+    let one = analyzed(&capture, NonZeroUsize::MIN);
+    if first & ON_THREADS != 0 {
+        let two = analyzed(&capture, NonZeroUsize::MIN.saturating_add(1));
+        assert_eq!(one, two, "on two threads");
+    }
+}
+
+fn analyzed(capture: &[u8], threads: NonZeroUsize) -> Vec<Event> {
+    let options = Options {
+        threads,
+        ..Options::default()
+    };
+    let mut kept = Kept::default();
+    let done = analyze(capture, &options, &mut kept);
     assert!(done.is_ok(), "it is a capture");
+    kept.0
 }
 
 /// A filter's text, then, behind a zero, a packet for it.
@@ -161,102 +222,4 @@ fn filter(data: &[u8]) {
         }
         Err(error) => assert!(error.position <= text.len(), "{error}"),
     }
-}
-
-/// Steps of one conversation, each behind two bytes: twelve bits of length and what happens.
-/// Answers whether the dissector took it for its own.
-pub fn dissect(row: &'static Registration, data: &[u8]) -> bool {
-    let mut dissectors = Dissectors::alone(row);
-    let mut out = Output::default();
-    let mut slot = AppSlot::default();
-    let flow = flow(row);
-    let mut next = [u32::MAX - 100, 7];
-    let mut rest = data;
-    let mut number = 0;
-    while let Some((head, payload)) = step(&mut rest) {
-        number += 1;
-        let direction = match head & TO_CLIENT {
-            0 => Direction::ToServer,
-            _ => Direction::ToClient,
-        };
-        let context = Context {
-            time: Time(i128::from(number) * 1_000_000),
-            packet_number: number,
-            flow: &flow,
-            direction,
-        };
-        let times = if head & TWICE == 0 { 1 } else { 2 };
-        for _ in 0..times {
-            if row.transport == Transport::Udp {
-                dissectors.datagram(&mut slot, &context, payload, &mut out);
-            } else {
-                let seq = &mut next[usize::from(head & TO_CLIENT != 0)];
-                let segment = Segment {
-                    seq: *seq,
-                    flags: TcpFlags {
-                        fin: head & FIN != 0,
-                        ..TcpFlags::default()
-                    },
-                    payload: if head & GAP == 0 { payload } else { &[] },
-                    missing: 0,
-                };
-                dissectors.segment(&mut slot, &context, &segment, &mut out);
-            }
-            // As the analysis does behind every packet.
-            out.records.clear();
-            out.malformed.clear();
-            out.exposed.clear();
-        }
-        let seq = &mut next[usize::from(head & TO_CLIENT != 0)];
-        *seq = seq.wrapping_add(u32::try_from(payload.len()).unwrap_or(0));
-    }
-    let context = Context {
-        time: Time(i128::from(number) * 1_000_000),
-        packet_number: number,
-        flow: &flow,
-        direction: Direction::ToServer,
-    };
-    dissectors.end(&mut slot, &context, &mut out);
-    dissectors.finish(&mut out);
-    !dissectors.services(&slot).is_empty()
-}
-
-/// To the port that the dissector knows best, so that a look alone does not end it.
-fn flow(row: &Registration) -> FlowRef {
-    let end = |last, port| Endpoint {
-        address: Ipv4Addr::new(10, 0, 0, last).into(),
-        port,
-    };
-    FlowRef {
-        flow_id: 1,
-        client: end(1, 40_000),
-        server: end(2, row.ports.first().copied().unwrap_or(40_001)),
-        ip_protocol: match row.transport {
-            Transport::Tcp => 6,
-            Transport::Udp => 17,
-        },
-        community_id: [0; 20],
-    }
-}
-
-/// The next head and its bytes; none when there is no whole head.
-fn step<'a>(rest: &mut &'a [u8]) -> Option<(u16, &'a [u8])> {
-    let (head, behind) = rest.split_first_chunk()?;
-    let head = u16::from_le_bytes(*head);
-    let length = usize::from(head) & STEP_BYTES_MAX;
-    let (bytes, behind) = behind.split_at(length.min(behind.len()));
-    *rest = behind;
-    Some((head, bytes))
-}
-
-/// One step, for seeds.
-#[must_use]
-pub fn step_of(direction: Direction, payload: &[u8]) -> Vec<u8> {
-    let payload = &payload[..payload.len().min(STEP_BYTES_MAX)];
-    let length = u16::try_from(payload.len()).unwrap_or(0);
-    let head = match direction {
-        Direction::ToServer => length,
-        Direction::ToClient => length | TO_CLIENT,
-    };
-    [head.to_le_bytes().as_slice(), payload].concat()
 }

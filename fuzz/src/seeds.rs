@@ -10,7 +10,10 @@ use analyzer_service::{
 };
 use weir_capture_builder::sample;
 
-use super::harness::{LINK_TYPES, dissect, name, step_of};
+use super::{
+    conversation::{dissect, step_of},
+    harness::{LINK_TYPES, name},
+};
 
 /// Seeds of a target, at most: libFuzzer likes them few and small.
 const SEEDS_MAX: usize = 48;
@@ -167,6 +170,7 @@ pub fn of(captures: &[Vec<u8>]) -> Seeds {
     };
     for (link_type, packet) in sample::layers() {
         if let Some(seed) = packet_seed(link_type, &packet) {
+            add("decode", seed.clone());
             add("packets", seed);
         }
     }
@@ -185,6 +189,7 @@ pub fn of(captures: &[Vec<u8>]) -> Seeds {
         }
         let (packets, flows) = read(capture);
         for seed in packets {
+            add("decode", seed.clone());
             add("packets", seed);
         }
         for flow in flows {

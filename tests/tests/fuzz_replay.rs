@@ -6,6 +6,9 @@
     reason = "a panic is how a test fails, and what it printed is shown then"
 )]
 
+#[path = "../../fuzz/src/conversation.rs"]
+#[allow(unreachable_pub, reason = "a module of another crate too")]
+mod conversation;
 #[path = "../../fuzz/src/harness.rs"]
 #[allow(unreachable_pub, reason = "a module of another crate too")]
 mod harness;
