@@ -48,9 +48,11 @@ pub fn shorten(mut text: String) -> String {
 #[must_use]
 pub fn hexadecimal(bytes: &[u8]) -> String {
     let front = bytes.get(..TEXT_BYTES_MAX / 2 + 1).unwrap_or(bytes);
+    let digit = |four: u8| char::from(b"0123456789abcdef"[usize::from(four)]);
     let mut text = String::with_capacity(2 * front.len());
     for byte in front {
-        write!(text, "{byte:02x}").unwrap_or_default();
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
     }
     shorten(text)
 }

@@ -276,5 +276,8 @@ fn header(headers: &[Header<'_>], name: &str) -> String {
 }
 
 fn version(minor: u8) -> String {
-    format!("HTTP/1.{minor}")
+    match minor {
+        1 => "HTTP/1.1".to_owned(),
+        other => format!("HTTP/1.{other}"),
+    }
 }

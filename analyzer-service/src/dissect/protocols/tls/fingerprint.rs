@@ -30,6 +30,9 @@ pub(in crate::dissect) struct Fingerprints {
     pub(in super::super) ja4: String,
 }
 
+/// What the fingerprints of most hellos depend on fits.
+const KEY_BYTES_USUAL: usize = 256;
+
 /// Many hellos are of the same client: those seen before cost a look.
 pub(in super::super) fn of_client(
     hello: &ClientHello,
@@ -37,7 +40,8 @@ pub(in super::super) fn of_client(
     known: &mut Known<Fingerprints>,
 ) -> Arc<Fingerprints> {
     // All that they depend on; each list behind its length.
-    let mut key = vec![carrier as u8];
+    let mut key = Vec::with_capacity(KEY_BYTES_USUAL);
+    key.push(carrier as u8);
     key.extend(hello.version.to_be_bytes());
     key.extend(hello.legacy_version.to_be_bytes());
     for list in [
@@ -47,7 +51,9 @@ pub(in super::super) fn of_client(
         &hello.signature_algorithms,
     ] {
         key.extend(list.len().to_be_bytes());
-        key.extend(list.iter().flat_map(|value| value.to_be_bytes()));
+        for value in list {
+            key.extend(value.to_be_bytes());
+        }
     }
     for list in [&hello.point_formats, &hello.first_protocol] {
         key.extend(list.len().to_be_bytes());
