@@ -20,9 +20,9 @@ const DATA_DIRECTORY: &str = "weir-data";
 const PORT: u16 = 7301;
 const ANALYZER: &str = "http://127.0.0.1:7302";
 
-/// Staged bytes of all calls: enough to keep the disk busy from a dozen
-/// uploads, small beside the page cache of a small machine.
-const STAGING_BYTES: usize = 128 << 20;
+/// Staged bytes of all calls: the segments of four uploads at full speed, smaller ones of any
+/// number. With the windows of eight connections it stays below 128 MiB.
+const STAGING_BYTES: usize = 48 << 20;
 /// Less would not hold two segments.
 const STAGING_BYTES_MIN: usize = 16 << 20;
 

@@ -4,9 +4,9 @@ use std::{convert::Infallible, future::Future, time::Duration};
 
 use http::{Request, Response};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::{body::Body, server::NamedService, service::Routes, transport::Server};
+use tonic::{body::Body, server::NamedService, service::Routes};
 use tonic_health::{ServingStatus, server::HealthReporter};
-use tower::Service;
+use tower::{Service, ServiceBuilder};
 
 use crate::{
     layers::{
@@ -18,22 +18,22 @@ use crate::{
 };
 
 mod health;
+mod http2;
 mod late;
 mod listener;
 mod process;
 
 pub use health::check_health;
 use late::Late;
-pub use listener::Listener;
+pub use listener::{Connection, Listener};
 pub use process::{ServiceProcess, Unopened, service_main};
 
 /// HTTP/2 settings and times of a server.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Server")]
 pub struct ServeConfig {
-    /// Flow-control window of one stream, bytes. Below the connection's, so
-    /// that one unread upload does not hold up the other calls beside it. What
-    /// is in it when a service dies is sent again.
+    /// Widest flow-control window of one request, bytes. All that are being sent on a connection
+    /// share half of its window. What is in one when a service dies is sent again.
     #[arg(long, env = "WEIR_STREAM_WINDOW", default_value_t = 3 << 20, value_parser = window())]
     pub stream_window: u32,
     /// Flow-control window of one connection, bytes.
@@ -69,15 +69,6 @@ impl Default for ServeConfig {
         }
     }
 }
-
-/// Largest HTTP/2 frame, bytes: 256 KiB halves the CPU time per GiB of uploads
-/// against the default of 16 KiB.
-const FRAME_BYTES_MAX: u32 = 256 << 10;
-
-/// Ping after so much silence, and close when no answer comes: a silent
-/// partition is noticed within 20 s.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What runs inside a service, and the token that ends it.
 #[derive(Clone, Debug, Default)]
@@ -131,19 +122,13 @@ where
     } = served;
     let late = Late::default();
     let (health, routes) = with_health_and_reflection(late.clone(), names).await?;
-    let server = Server::builder()
-        .initial_stream_window_size(config.stream_window)
-        .initial_connection_window_size(config.connection_window)
-        .max_concurrent_streams(config.streams_max)
-        .max_frame_size(FRAME_BYTES_MAX)
-        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+    let answering = ServiceBuilder::new()
         .layer(TraceLayer)
         .layer(DeadlineLayer {
             call_time_max: Duration::from_secs(config.call_seconds_max),
         })
         .layer(TypedLayer { oversized })
-        .add_routes(routes);
+        .service(routes.prepare());
     let ready = async {
         late.set(service.await?);
         say(&health, names, ServingStatus::Serving).await;
@@ -152,24 +137,19 @@ where
     };
 
     let Lifecycle { tasks, shutdown } = lifecycle;
-    let incoming = listener.incoming();
-    let serving = server.serve_with_incoming_shutdown(incoming, shutdown.cancelled());
+    let serving = http2::serve(config, listener.incoming(), answering, shutdown);
     tokio::pin!(serving);
     let (ended, is_serving) = tokio::select! {
         // First, so that what is there already is seen by the first caller.
         biased;
         Err(failed) = ready => (Err(failed), true),
-        served = &mut serving => {
-            shutdown.cancel();
-            served?;
-            (Ok(()), false)
-        }
+        () = &mut serving => (Ok(()), false),
         () = stop.cancelled() => (Ok(()), true),
     };
     say(&health, names, ServingStatus::NotServing).await;
     shutdown.cancel();
     // A connection of a silent client would hold it up for ever.
-    if is_serving && within(grace, &mut serving).await.transpose()?.is_none() {
+    if is_serving && within(grace, &mut serving).await.is_none() {
         tracing::warn!(?grace, "open connections outlived the grace time");
     }
     tasks.close();

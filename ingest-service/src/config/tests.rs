@@ -20,8 +20,8 @@ fn check(args: &[&str], expected: &Expect) {
 
 #[test]
 fn flags_are_checked_before_anything_starts() {
-    check(&[], &expect!["2s 134217728"]);
-    check(&["--commit-interval", "0.25"], &expect!["250ms 134217728"]);
+    check(&[], &expect!["2s 50331648"]);
+    check(&["--commit-interval", "0.25"], &expect!["250ms 50331648"]);
     check(
         &["--commit-interval", "0"],
         &expect![

@@ -26,9 +26,11 @@ const CHUNK_OVERHEAD: usize = 512;
 
 /// After so long without an arrival or a commit, while all of the budget is
 /// held by messages that have begun to arrive, one more message is let in: what
-/// those wait for may be stuck behind it, in the window of their connection.
-/// Long beside the pauses of a client that sends, short beside a commit.
-const STUCK_AFTER: Duration = Duration::from_millis(10);
+/// those wait for may be stuck behind it, in the window of their connection, or
+/// their clients may be silent. Long beside the pauses of clients that send, all
+/// of them together, on a busy machine; short enough that ten messages of others
+/// get through in a second.
+const STUCK_AFTER: Duration = Duration::from_millis(100);
 
 /// The budget.
 #[derive(Debug)]

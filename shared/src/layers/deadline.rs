@@ -1,8 +1,7 @@
 //! Ends every call at its deadline, with DEADLINE_EXCEEDED.
 //!
-//! tonic itself enforces `grpc-timeout` only until the response headers, and
-//! answers CANCELLED. This layer sits inside tonic's, fires first, and watches
-//! the response body too.
+//! tonic would enforce `grpc-timeout` only until the response headers, and
+//! answer CANCELLED. This layer watches the response body too.
 
 use std::{
     future::Future,
@@ -24,8 +23,8 @@ use crate::{
 /// gRPC over HTTP/2: "Timeout".
 const GRPC_TIMEOUT: &str = "grpc-timeout";
 
-/// How much earlier than tonic's timer ours fires while no headers were sent:
-/// both have millisecond ticks, and the first to fire chooses the code.
+/// How much earlier than the client's own timer ours fires while no headers were
+/// sent: the first to fire chooses what the client is told.
 const HEAD_START: Duration = Duration::from_millis(5);
 
 /// How long a body may take after the deadline to stop its work before the

@@ -9,15 +9,20 @@ use tokio::{
 };
 use tonic::transport::server::{Connected, TcpConnectInfo, TcpIncoming};
 
+/// A connection of a [`Listener`]. Its address tells it from the others.
+pub trait Connection:
+    AsyncRead + AsyncWrite + Connected<ConnectInfo = TcpConnectInfo> + Unpin + Send + 'static
+{
+}
+
+impl<C> Connection for C where
+    C: AsyncRead + AsyncWrite + Connected<ConnectInfo = TcpConnectInfo> + Unpin + Send + 'static
+{
+}
+
 /// A bound socket: of this machine, or of the network that a test simulates.
 pub trait Listener: Send + 'static {
-    /// One connection. Its address tells it from the others.
-    type Connection: AsyncRead
-        + AsyncWrite
-        + Connected<ConnectInfo = TcpConnectInfo>
-        + Unpin
-        + Send
-        + 'static;
+    type Connection: Connection;
 
     /// # Errors
     /// When the socket is gone.
@@ -36,7 +41,6 @@ impl Listener for TcpListener {
     }
 
     fn incoming(self) -> impl Stream<Item = io::Result<TcpStream>> + Send {
-        // `serve_with_incoming` ignores what the builder says of it.
         TcpIncoming::from(self).with_nodelay(Some(true))
     }
 }

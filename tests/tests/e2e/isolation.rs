@@ -23,8 +23,8 @@ const UNREAD: usize = 3;
 const CHUNKS: u32 = 32;
 
 /// Chunks that are on their way when the budget of 16 MiB is full and the
-/// windows of three uploads fill: 15, and most of 12.
-const UNDER_WAY: u32 = 24;
+/// windows of three uploads fill: 15, and most of 6.
+const UNDER_WAY: u32 = 18;
 
 #[tokio::test]
 async fn three_uploads_that_are_held_back_do_not_delay_a_fourth_call() {
