@@ -6,7 +6,7 @@ mod errors;
 mod request;
 mod worker;
 
-use std::sync::Arc;
+use std::{num::NonZeroUsize, sync::Arc};
 
 use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
@@ -84,6 +84,12 @@ impl AnalyzerService for Analyzer {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             return Err(errors::overloaded(self.limits.analyses_max));
         };
+        // A second thread costs some CPU time: it is for cores that have nothing else to do.
+        let free = self.places.available_permits();
+        let running = self.limits.analyses_max.saturating_sub(free);
+        if 2 * running > request.options.threads.get() {
+            request.options.threads = NonZeroUsize::MIN;
+        }
 
         let Lifecycle { tasks, shutdown } = &self.lifecycle;
         let scope = CallScope::enter(tasks, shutdown, deadline);
