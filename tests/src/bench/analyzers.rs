@@ -11,7 +11,8 @@ use super::measure::{Cost, cost};
 const FILE: &str = "FILE";
 const FOLDER: &str = "FOLDER";
 
-/// First argument of this program when it is to analyze the file behind it.
+/// First argument of this program when it is to analyze the file behind it, on as many
+/// threads as the last one says.
 pub const ANALYZE: &str = "--analyze";
 
 /// One that is measured.
@@ -28,7 +29,7 @@ pub struct Analyzer {
 pub const WEIR: &str = "weir";
 
 /// The first one is what others are compared with.
-pub static ALL: [Analyzer; 8] = [
+pub static ALL: [Analyzer; 9] = [
     Analyzer {
         name: "tcpdump",
         arguments: &["-r", FILE, "-w", "/dev/null"],
@@ -43,8 +44,14 @@ pub static ALL: [Analyzer; 8] = [
     },
     Analyzer {
         name: WEIR,
-        arguments: &[ANALYZE, FILE],
-        computes: "all records",
+        arguments: &[ANALYZE, FILE, "2"],
+        computes: "all records, on two threads",
+        count: Some(("flows:", "flows")),
+    },
+    Analyzer {
+        name: WEIR,
+        arguments: &[ANALYZE, FILE, "1"],
+        computes: "the same, on one",
         count: Some(("flows:", "flows")),
     },
     Analyzer {

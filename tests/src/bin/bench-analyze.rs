@@ -55,7 +55,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     match arguments.get(1).map(String::as_str) {
         Some(MEASURE) => println!("{}", measure(&arguments[2..])),
-        Some(ANALYZE) => analyze_file(&arguments[2]),
+        Some(ANALYZE) => analyze_file(&arguments[2], &arguments[3]),
         _ => bench(&Arguments::parse()),
     }
 }
@@ -210,7 +210,10 @@ impl Sink for Count {
     }
 }
 
-fn analyze_file(path: &str) {
-    let options = Options::default();
+fn analyze_file(path: &str, threads: &str) {
+    let options = Options {
+        threads: threads.parse().unwrap(),
+        ..Options::default()
+    };
     analyze(File::open(path).unwrap(), &options, &mut Count::default()).unwrap();
 }
