@@ -139,6 +139,21 @@ impl Tuple {
 }
 
 impl FlowKey {
+    /// Numbers that [`Self::slot`] gives.
+    pub(super) const SLOTS: usize = 256;
+
+    /// A number for a small table: different for most flows of a moment, unless somebody wants
+    /// them alike.
+    #[inline]
+    pub(super) fn slot(&self) -> usize {
+        let low = |number: u128| u64::try_from(number & u128::from(u64::MAX)).unwrap_or(0);
+        let ports = u64::from(self.lower_port) << 16 | u64::from(self.upper_port);
+        let mixed = low(self.lower) ^ low(self.upper).rotate_left(32) ^ ports.rotate_left(16);
+        // Fibonacci hashing (Knuth): the upper bits depend on all.
+        let [slot, ..] = mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
+        usize::from(slot)
+    }
+
     pub(super) fn vlans(&self) -> &Vlans {
         &self.vlans
     }

@@ -70,8 +70,9 @@ pub struct Ended {
 pub struct FlowTable {
     hasher: RandomState,
     indexes: HashTable<FlowIndex>,
-    /// Of the packet before: mostly the next one's too.
-    recent: FlowIndex,
+    /// Of packets before, by [`FlowKey::slot`]: mostly the next one's is among them, and looked at
+    /// without a keyed hash.
+    recent: [FlowIndex; FlowKey::SLOTS],
     places: Places,
     fragments: Fragments,
     idle_timeout: Option<Duration>,
@@ -88,7 +89,7 @@ impl FlowTable {
         Self {
             hasher: RandomState::new(),
             indexes: HashTable::new(),
-            recent: 0,
+            recent: [0; FlowKey::SLOTS],
             places: Places::default(),
             fragments: Fragments::new(DATAGRAMS_MAX),
             idle_timeout,
@@ -137,7 +138,7 @@ impl FlowTable {
                 self.insert(key, &roles, icmp, nesting, stamp)
             }
         };
-        self.recent = index;
+        self.recent[key.slot()] = index;
         let entry = self.places.get(index);
         let client_is_lower = entry.is_some_and(|entry| entry.client_is_lower);
         let direction = if from_lower == client_is_lower {
@@ -221,8 +222,9 @@ impl FlowTable {
     fn find(&self, key: &FlowKey) -> Option<FlowIndex> {
         let places = &self.places;
         let is_key = |at: &FlowIndex| places.get(*at).is_some_and(|entry| entry.key == *key);
-        if is_key(&self.recent) {
-            return Some(self.recent);
+        let recent = self.recent[key.slot()];
+        if is_key(&recent) {
+            return Some(recent);
         }
         self.indexes
             .find(self.hasher.hash_one(key), is_key)

@@ -51,8 +51,8 @@ pub(super) struct Talkers {
     /// Positions in `counts`.
     index: HashTable<usize>,
     counts: Vec<Count>,
-    /// Where the packet before counted: mostly the next one's place too.
-    recent: [usize; 2],
+    /// Where packets before counted, by [`slot`]: mostly the next one's place too.
+    recent: [usize; SLOTS],
     n_max: usize,
     floor: u64,
 }
@@ -67,7 +67,7 @@ impl Talkers {
             hasher: RandomState::new(),
             index: HashTable::new(),
             counts: Vec::new(),
-            recent: [0; 2],
+            recent: [0; SLOTS],
             n_max,
             floor: 0,
         }
@@ -104,14 +104,16 @@ impl Talkers {
     }
 
     fn entry(&mut self, address: IpAddr) -> &mut Count {
-        // The two ends of a conversation take turns.
-        let mut known = self.recent.iter().copied();
-        let known = known.find(|at| self.counts.get(*at).is_some_and(|c| c.address == address));
-        let at = known.unwrap_or_else(|| {
-            let at = self.position(address);
-            self.recent = [self.recent[1], at];
-            at
-        });
+        let slot = slot(address);
+        let mut at = self.recent[slot];
+        if self
+            .counts
+            .get(at)
+            .is_none_or(|count| count.address != address)
+        {
+            at = self.position(address);
+            self.recent[slot] = at;
+        }
         &mut self.counts[at]
     }
 
@@ -149,6 +151,23 @@ impl Talkers {
             self.insert(hash(&self.hasher, self.counts[at].address), at);
         }
     }
+}
+
+/// Numbers that [`slot`] gives.
+const SLOTS: usize = 256;
+
+/// A number for a small table: different for most addresses of a moment.
+fn slot(address: IpAddr) -> usize {
+    let bits = match address {
+        IpAddr::V4(address) => u64::from(address.to_bits()),
+        IpAddr::V6(address) => {
+            let [high, low] = [0, 8].map(|at| address.octets()[at..].first_chunk().copied());
+            let half = |bytes: Option<[u8; 8]>| u64::from_be_bytes(bytes.unwrap_or_default());
+            half(high) ^ half(low)
+        }
+    };
+    let [slot, ..] = bits.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
+    usize::from(slot)
 }
 
 fn hash(hasher: &RandomState, address: IpAddr) -> u64 {
