@@ -96,7 +96,7 @@ pub struct Served<F> {
 /// calls), wait for the connections, wait for the tasks; each wait is bounded.
 ///
 /// # Errors
-/// When the listener or the transport fails, and what `served.service` fails with.
+/// What `served.service` fails with.
 pub async fn serve<S, F>(
     config: &ServeConfig,
     listener: impl Listener,

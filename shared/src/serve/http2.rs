@@ -28,7 +28,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What answers calls.
 pub(super) trait Answers: Clone + Send + 'static {
     /// Of an answer.
-    type Body: HttpBody<Data = Bytes, Error: std::fmt::Display> + Send + 'static;
+    type Body: HttpBody<Data = Bytes, Error: std::fmt::Display + Send> + Send + 'static;
 
     /// Answers one call. Dropped when its client resets it.
     fn answer(self, request: Request<Body>) -> impl Future<Output = Response<Self::Body>> + Send;
@@ -38,7 +38,7 @@ impl<S, B> Answers for S
 where
     S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
-    B: HttpBody<Data = Bytes, Error: std::fmt::Display> + Send + 'static,
+    B: HttpBody<Data = Bytes, Error: std::fmt::Display + Send> + Send + 'static,
 {
     type Body = B;
 
@@ -57,28 +57,48 @@ pub(super) async fn serve<C: Connection>(
     shutdown: &CancellationToken,
 ) {
     let tasks = TaskTracker::new();
-    let incoming = incoming.take_until(shutdown.cancelled());
-    tokio::pin!(incoming);
-    while let Some(accepted) = incoming.next().await {
-        match accepted {
-            Ok(io) => {
-                let serving = connection::serve(
-                    config.clone(),
-                    io,
-                    service.clone(),
-                    tasks.clone(),
-                    shutdown.clone(),
-                );
-                tasks.spawn(serving);
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be taken");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+    {
+        // Dropped with the socket before the wait: who comes later is told at once.
+        let incoming = incoming.take_until(shutdown.cancelled());
+        tokio::pin!(incoming);
+        while let Some(accepted) = incoming.next().await {
+            match accepted {
+                Ok(io) => {
+                    let serving = connection::serve(
+                        config.clone(),
+                        io,
+                        service.clone(),
+                        tasks.clone(),
+                        shutdown.clone(),
+                    );
+                    tasks.spawn(serving);
+                }
+                Err(error) => refused(&error).await,
             }
         }
     }
     tasks.close();
     tasks.wait().await;
+}
+
+/// accept(2) also tells what became of a single connection.
+async fn refused(error: &io::Error) {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable,
+    };
+    let is_of_one = matches!(
+        error.kind(),
+        ConnectionAborted
+            | ConnectionRefused
+            | ConnectionReset
+            | HostUnreachable
+            | NetworkUnreachable
+    );
+    if is_of_one {
+        return tracing::debug!(%error, "a connection was gone before it was taken");
+    }
+    tracing::warn!(%error, "a connection could not be taken");
+    tokio::time::sleep(ACCEPT_PAUSE).await;
 }
 
 #[cfg(test)]

@@ -63,7 +63,10 @@ impl http_body::Body for RequestBody {
                     let released = self.stream.flow_control().release_capacity(data.len());
                     return Poll::Ready(Some(released.map(|()| Frame::data(data))));
                 }
-                Some(Err(error)) => return Poll::Ready(of_error(error)),
+                Some(Err(error)) => {
+                    self.sending = None;
+                    return Poll::Ready(of_error(error));
+                }
                 None => self.is_data_over = true,
             }
         }

@@ -51,14 +51,20 @@ pub(super) async fn serve<C: Connection>(
         .max_frame_size(FRAME_BYTES_MAX)
         .max_header_list_size(HEADER_BYTES_MAX)
         .max_send_buffer_size(SEND_BUFFER_BYTES_MAX);
-    let handshake = settings.handshake::<_, Bytes>(io);
-    let mut connection = match tokio::time::timeout(HANDSHAKE_TIME_MAX, handshake).await {
+    let handshake = tokio::time::timeout(HANDSHAKE_TIME_MAX, settings.handshake::<_, Bytes>(io));
+    let made = tokio::select! {
+        biased;
+        made = handshake => made,
+        () = shutdown.cancelled() => return,
+    };
+    let mut connection = match made {
         Ok(Ok(connection)) => connection,
         Ok(Err(error)) => return tracing::debug!(%error, "a connection does not speak HTTP/2"),
         Err(_elapsed) => return tracing::debug!("a connection says nothing"),
     };
     let (requests, mut windows) = Windows::new(Limits {
-        // The other half is for those that are read: it is never full of what waits.
+        // The other half is for those that are read. Many that join one by one, and that nobody
+        // reads, may fill it none the less: narrower windows take nothing back of what came.
         all: config.connection_window / 2,
         widest: config.stream_window,
     });
@@ -69,6 +75,15 @@ pub(super) async fn serve<C: Connection>(
     let mut is_ending = false;
     loop {
         tokio::select! {
+            biased;
+            () = shutdown.cancelled(), if !is_ending => {
+                is_ending = true;
+                connection.graceful_shutdown();
+            }
+            window = windows.next() => match connection.set_initial_window_size(window) {
+                Ok(()) => windows.told(window),
+                Err(_unacknowledged) => windows.later(),
+            },
             accepted = connection.accept() => match accepted {
                 Some(Ok((request, respond))) => {
                     let mut request = with_body(request, &requests);
@@ -78,15 +93,8 @@ pub(super) async fn serve<C: Connection>(
                 Some(Err(error)) => return tracing::debug!(%error, "a connection broke"),
                 None => return,
             },
-            window = windows.next() => match connection.set_initial_window_size(window) {
-                Ok(()) => windows.told(window),
-                Err(_unacknowledged) => windows.later(),
-            },
+            // After what came was read: an answer that lies there was no silence.
             () = &mut lost => return tracing::debug!("a client is silent"),
-            () = shutdown.cancelled(), if !is_ending => {
-                is_ending = true;
-                connection.graceful_shutdown();
-            }
         }
     }
 }

@@ -36,21 +36,14 @@ pub(super) async fn answer(
     }
 }
 
-/// Sends a body as the client takes it: nothing of it is asked for before there is window.
+/// Sends a body as the client takes it. One frame of it is asked for ahead of the window, since
+/// the end of an answer, and so its status, needs none.
 async fn send<B>(mut stream: SendStream<Bytes>, body: B) -> Result<(), h2::Error>
 where
-    B: HttpBody<Data = Bytes, Error: std::fmt::Display>,
+    B: HttpBody<Data = Bytes, Error: std::fmt::Display + Send>,
 {
     let mut body = pin!(body);
     loop {
-        stream.reserve_capacity(1);
-        while stream.capacity() == 0 {
-            match poll_fn(|context| stream.poll_capacity(context)).await {
-                Some(granted) => granted?,
-                // The stream is closed.
-                None => return Ok(()),
-            };
-        }
         let frame = tokio::select! {
             biased;
             reset = poll_fn(|context| stream.poll_reset(context)) => return reset.map(drop),
@@ -58,7 +51,8 @@ where
         };
         match frame.transpose() {
             Ok(Some(frame)) => {
-                if send_frame(&mut stream, frame, body.is_end_stream())? {
+                let is_sent = send_frame(&mut stream, frame, body.is_end_stream()).await?;
+                if is_sent == Sent::Last {
                     return Ok(());
                 }
             }
@@ -72,24 +66,46 @@ where
     }
 }
 
-/// Whether it was the last.
-fn send_frame(
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    More,
+    /// Nothing can follow.
+    Last,
+}
+
+async fn send_frame(
     stream: &mut SendStream<Bytes>,
     frame: Frame<Bytes>,
     is_last: bool,
-) -> Result<bool, h2::Error> {
+) -> Result<Sent, h2::Error> {
+    let sent = if is_last { Sent::Last } else { Sent::More };
     let frame = match frame.into_data() {
         Ok(data) => {
+            if !data.is_empty() && !has_window(stream).await? {
+                return Ok(Sent::Last);
+            }
             stream.send_data(data, is_last)?;
-            return Ok(is_last);
+            return Ok(sent);
         }
         Err(frame) => frame,
     };
     let Ok(trailers) = frame.into_trailers() else {
-        return Ok(is_last);
+        return Ok(sent);
     };
-    // What was reserved for data that does not come.
-    stream.reserve_capacity(0);
     stream.send_trailers(trailers)?;
+    Ok(Sent::Last)
+}
+
+/// Waits for window; `false` when the stream is closed.
+async fn has_window(stream: &mut SendStream<Bytes>) -> Result<bool, h2::Error> {
+    stream.reserve_capacity(1);
+    while stream.capacity() == 0 {
+        match poll_fn(|context| stream.poll_capacity(context)).await {
+            Some(granted) => {
+                granted?;
+            }
+            None => return Ok(false),
+        }
+    }
     Ok(true)
 }

@@ -16,12 +16,15 @@ pub(super) const NARROWEST: u32 = 65_535;
 /// Windows are changed in steps, so that a change is worth its frames, bytes.
 const STEP: u32 = 64 << 10;
 
-/// Requests widen when none has begun for so long: who opens many at once opens
-/// them within it, and none of them has sent more than [`NARROWEST`] by then.
+/// Requests widen when for so long none has begun that makes them narrower: who
+/// opens many opens them one soon after the other, and none of them has sent
+/// more than [`NARROWEST`] by then.
 const CALM: Duration = Duration::from_millis(100);
 
-/// Until the next try, when the client has not acknowledged the last change yet.
-const RETRY: Duration = Duration::from_millis(10);
+/// Until the next try, when the client has not acknowledged the last change yet; twice as
+/// long each time, for one that never does.
+const RETRY_MIN: Duration = Duration::from_millis(10);
+const RETRY_MAX: Duration = Duration::from_secs(1);
 
 /// What windows a connection has.
 #[derive(Clone, Copy, Debug)]
@@ -83,8 +86,9 @@ pub(super) struct Windows {
     count: watch::Receiver<u32>,
     /// What the client has been told.
     now: u32,
-    /// Since when wider ones would do.
-    calm_since: Option<Instant>,
+    /// Since when wider ones would do, and how wide.
+    calm: Option<(Instant, u32)>,
+    retry: Duration,
     not_before: Option<Instant>,
 }
 
@@ -99,7 +103,8 @@ impl Windows {
             limits,
             count: counted,
             now: NARROWEST,
-            calm_since: None,
+            calm: None,
+            retry: RETRY_MIN,
             not_before: None,
         };
         (requests, windows)
@@ -115,10 +120,14 @@ impl Windows {
         loop {
             let wanted = self.limits.window(*self.count.borrow_and_update());
             let calm = if wanted > self.now {
-                let since = *self.calm_since.get_or_insert_with(Instant::now);
+                let since = match self.calm {
+                    Some((since, before)) if wanted >= before => since,
+                    _ => Instant::now(),
+                };
+                self.calm = Some((since, wanted));
                 sleep_until(since + CALM)
             } else {
-                self.calm_since = None;
+                self.calm = None;
                 if wanted < self.now {
                     return wanted;
                 }
@@ -136,13 +145,15 @@ impl Windows {
     /// The client is told.
     pub(super) fn told(&mut self, window: u32) {
         self.now = window;
-        self.calm_since = None;
+        self.calm = None;
+        self.retry = RETRY_MIN;
         self.not_before = None;
     }
 
     /// The client can't be told now.
     pub(super) fn later(&mut self) {
-        self.not_before = Some(Instant::now() + RETRY);
+        self.not_before = Some(Instant::now() + self.retry);
+        self.retry = (2 * self.retry).min(RETRY_MAX);
     }
 }
 

@@ -76,6 +76,16 @@ async fn what_the_client_has_not_acknowledged_is_tried_again_later() {
     let _first = requests.begin();
     assert_eq!(within(&mut windows, CALM * 2).await, Some(3 * MIB));
     windows.later();
-    assert_eq!(within(&mut windows, RETRY / 2).await, None);
-    assert_eq!(within(&mut windows, RETRY).await, Some(3 * MIB));
+    assert_eq!(within(&mut windows, RETRY_MIN / 2).await, None);
+    assert_eq!(within(&mut windows, RETRY_MIN).await, Some(3 * MIB));
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_join_one_by_one_put_off_the_widening() {
+    let (requests, mut windows) = Windows::new(LIMITS);
+    let mut sending = Vec::new();
+    for _ in 0..16 {
+        sending.push(requests.begin());
+        assert_eq!(within(&mut windows, CALM / 10).await, None);
+    }
 }
