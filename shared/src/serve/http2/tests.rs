@@ -1,10 +1,14 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use h2::{SendStream, client::SendRequest};
+use http::HeaderMap;
+use http_body::Frame;
+use http_body_util::StreamBody;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, DuplexStream, ReadBuf},
     time::sleep,
@@ -56,13 +60,15 @@ impl AsyncWrite for Pipe {
     }
 }
 
+async fn unanswered(request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    let _held = request;
+    std::future::pending().await
+}
+
 /// The client's end of a connection whose calls nobody reads or answers.
 fn connect(shutdown: &CancellationToken) -> DuplexStream {
     let (client, server) = tokio::io::duplex(1 << 20);
-    let unread = tower::service_fn(|request: Request<Body>| async move {
-        let _held = request;
-        std::future::pending::<Result<Response<Body>, Infallible>>().await
-    });
+    let unread = tower::service_fn(unanswered);
     let incoming = futures::stream::iter([Ok(Pipe(server))]).chain(futures::stream::pending());
     let shutdown = shutdown.clone();
     TaskTracker::new().spawn(async move {
@@ -152,4 +158,78 @@ async fn who_does_not_answer_a_ping_is_let_go() {
     let mut bytes = Vec::new();
     let reading = tokio::time::timeout(Duration::from_secs(25), silent.read_to_end(&mut bytes));
     reading.await.expect("the connection is closed").unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_an_answer_needs_no_window() {
+    let (client_end, server) = tokio::io::duplex(1 << 20);
+    let answers = tower::service_fn(|request: Request<Body>| async move {
+        let long = futures::stream::iter([Ok::<_, Infallible>(Frame::data(Bytes::from(vec![
+                0;
+                1 << 20
+            ])))]);
+        let short = futures::stream::iter([Ok::<_, Infallible>(Frame::<Bytes>::trailers(
+            HeaderMap::new(),
+        ))]);
+        let body = match request.uri().path() {
+            "/long" => Body::new(StreamBody::new(long)),
+            _ => Body::new(StreamBody::new(short)),
+        };
+        Ok::<_, Infallible>(Response::new(body))
+    });
+    let incoming = futures::stream::iter([Ok(Pipe(server))]).chain(futures::stream::pending());
+    let (config, shutdown) = (ServeConfig::default(), CancellationToken::new());
+    let serving = serve(&config, incoming, answers, &shutdown);
+    let calls = async {
+        let mut requests = client(client_end).await;
+        let mut call = async |path: &str| {
+            let request = Request::post(format!("http://weir.test{path}"));
+            let (answer, _sent) = requests
+                .send_request(request.body(()).unwrap(), true)
+                .unwrap();
+            answer.await.unwrap().into_body()
+        };
+        // Nobody reads it: it takes all of the connection's window.
+        let _unread = call("/long").await;
+        sleep(Duration::from_secs(1)).await;
+        let mut ended = call("/short").await;
+        let trailers = tokio::time::timeout(Duration::from_secs(1), ended.trailers());
+        assert!(
+            trailers
+                .await
+                .expect("the end of the answer")
+                .unwrap()
+                .is_some()
+        );
+    };
+    tokio::select! {
+        () = serving => panic!("it serves on"),
+        () = calls => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_socket_is_closed_while_calls_end() {
+    let (client_end, server) = tokio::io::duplex(1 << 20);
+    let socket = Arc::new(());
+    let is_open = Arc::downgrade(&socket);
+    let incoming = futures::stream::iter([Ok(Pipe(server))])
+        .chain(futures::stream::pending())
+        .inspect(move |_| drop(Arc::clone(&socket)));
+    let shutdown = CancellationToken::new();
+    let config = ServeConfig::default();
+    let serving = serve(&config, incoming, tower::service_fn(unanswered), &shutdown);
+    let calls = async {
+        let mut requests = client(client_end).await;
+        let _open = begin(&mut requests).await;
+        sleep(Duration::from_secs(1)).await;
+        assert!(is_open.upgrade().is_some());
+        shutdown.cancel();
+        sleep(Duration::from_secs(1)).await;
+        assert!(is_open.upgrade().is_none());
+    };
+    tokio::select! {
+        () = serving => panic!("a call is open"),
+        () = calls => {}
+    }
 }

@@ -2,7 +2,7 @@
 //! has one setting for all streams of a connection (SETTINGS_INITIAL_WINDOW_SIZE,
 //! RFC 9113, 6.9.2); it follows the number of requests that are being sent.
 
-use std::{sync::Arc, time::Duration};
+use std::{cmp::Ordering, sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
@@ -36,7 +36,7 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// Of each of so many requests, bytes. Without any, what the first one will have.
+    /// Of each of so many requests, bytes. Without any, what the next one begins with.
     fn window(self, requests: u32) -> u32 {
         let steps = self.all.checked_div(requests).unwrap_or(0) / STEP;
         match steps.checked_ilog2() {
@@ -119,26 +119,31 @@ impl Windows {
         }
         loop {
             let wanted = self.limits.window(*self.count.borrow_and_update());
-            let calm = if wanted > self.now {
-                let since = match self.calm {
-                    Some((since, before)) if wanted >= before => since,
-                    _ => Instant::now(),
-                };
-                self.calm = Some((since, wanted));
-                sleep_until(since + CALM)
-            } else {
-                self.calm = None;
-                if wanted < self.now {
-                    return wanted;
+            match wanted.cmp(&self.now) {
+                Ordering::Less => return wanted,
+                Ordering::Equal => {
+                    self.calm = None;
+                    self.changed().await;
                 }
-                // The end of the last request changes nothing that matters.
-                self.count.changed().await.ok();
-                continue;
-            };
-            tokio::select! {
-                () = calm => return wanted,
-                Ok(()) = self.count.changed() => {}
+                Ordering::Greater => {
+                    let since = match self.calm {
+                        Some((since, before)) if wanted >= before => since,
+                        _ => Instant::now(),
+                    };
+                    self.calm = Some((since, wanted));
+                    tokio::select! {
+                        () = sleep_until(since + CALM) => return wanted,
+                        () = self.changed() => {}
+                    }
+                }
             }
+        }
+    }
+
+    /// Never again, when nothing counts any more.
+    async fn changed(&mut self) {
+        if self.count.changed().await.is_err() {
+            std::future::pending().await
         }
     }
 
