@@ -1,8 +1,7 @@
 //! Logins in clear: Basic authentication (RFC 7617) and forms.
 
-use std::borrow::Cow;
-
 use httparse::Header;
+use percent_encoding::percent_decode;
 
 use crate::dissect::logins::{behind, decoded, told};
 
@@ -85,30 +84,12 @@ fn ends_with(name: &[u8], end: &[u8]) -> bool {
 }
 
 /// With `+` and `%XX` as what they stand for.
-fn unescaped(value: &[u8]) -> Cow<'_, [u8]> {
-    if !value.iter().any(|byte| matches!(byte, b'%' | b'+')) {
-        return value.into();
-    }
-    let mut bytes = Vec::with_capacity(value.len());
-    let mut rest = value;
-    while let [first, behind @ ..] = rest {
-        let (byte, behind) = match (first, behind) {
-            (b'+', _) => (b' ', behind),
-            (b'%', [high, low, behind @ ..]) => match (digit(*high), digit(*low)) {
-                (Some(high), Some(low)) => (high << 4 | low, behind),
-                _ => (b'%', &rest[1..]),
-            },
-            (other, _) => (*other, behind),
-        };
-        bytes.push(byte);
-        rest = behind;
-    }
-    bytes.into()
-}
-
-fn digit(text: u8) -> Option<u8> {
-    let value = char::from(text).to_digit(16)?;
-    u8::try_from(value).ok()
+fn unescaped(value: &[u8]) -> Vec<u8> {
+    let spaced = value.iter().map(|byte| match byte {
+        b'+' => b' ',
+        other => *other,
+    });
+    percent_decode(&spaced.collect::<Vec<u8>>()).collect()
 }
 
 #[cfg(test)]
