@@ -52,6 +52,10 @@ const UNSEALED_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
 /// uploads fit into the staging budget at once.
 const OPEN_CAPTURES_MAX: u32 = 10_000;
 
+/// What a service that died was doing waits for this; each that lives says so
+/// three times in it.
+const LEASE: Duration = Duration::from_secs(15);
+
 /// An orphan costs only its space: no hurry.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
 /// A commit follows its write within seconds, in the worst case minutes.
@@ -112,6 +116,10 @@ pub struct Config {
     /// Captures that may be unsealed at once, of all services on the catalog.
     #[arg(long, env = "WEIR_OPEN_CAPTURES_MAX", default_value_t = OPEN_CAPTURES_MAX, value_parser = clap::value_parser!(u32).range(1..))]
     pub open_captures_max: u32,
+    /// How long a service that says nothing is taken for alive, seconds: then others on
+    /// the catalog take over its deliveries and analyses.
+    #[arg(long, env = "WEIR_LEASE", default_value = "15", value_parser = seconds)]
+    pub lease: Duration,
     /// Between two sweeps of objects that nothing refers to, seconds.
     #[arg(long, env = "WEIR_SWEEP_INTERVAL", default_value = "600", value_parser = seconds)]
     pub sweep_interval: Duration,
@@ -153,6 +161,7 @@ impl Config {
             unsealed_ttl: UNSEALED_TTL,
             sealed_ttl: None,
             open_captures_max: OPEN_CAPTURES_MAX,
+            lease: LEASE,
             sweep_interval: SWEEP_INTERVAL,
             sweep_grace: SWEEP_GRACE,
             scrub_interval: SCRUB_INTERVAL,
@@ -197,6 +206,7 @@ impl Config {
                 sealed_ttl: self.sealed_ttl,
             },
             open_captures_max: self.open_captures_max,
+            lease: self.lease,
             staging_bytes: self.staging_bytes,
             pace: PaceLimits {
                 idle: self.upload_idle_timeout,

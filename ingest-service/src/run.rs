@@ -5,7 +5,7 @@ use std::{future::Future, net::SocketAddr, sync::Arc};
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tonic::codec::CompressionEncoding;
+use tonic::{codec::CompressionEncoding, service::Routes};
 use weir_shared::{
     limits::GRPC_MESSAGE_BYTES_MAX,
     proto::ingest::v1::ingest_service_server::IngestServiceServer,
@@ -157,11 +157,7 @@ pub async fn run_when(
 }
 
 /// Starts what the service does by itself, and gives what answers its calls.
-fn start(
-    config: &Config,
-    deps: Deps,
-    lifecycle: &Lifecycle,
-) -> Metered<IngestServiceServer<Service>> {
+fn start(config: &Config, deps: Deps, lifecycle: &Lifecycle) -> Metered<Routes> {
     let ingest = Ingest::start(
         deps.catalog,
         deps.store,
@@ -170,6 +166,8 @@ fn start(
         lifecycle.shutdown.clone(),
     );
     let tasks = &lifecycle.tasks;
+    tasks.spawn(Arc::clone(&ingest).keep_alive());
+    tasks.spawn(Arc::clone(&ingest).follow_events());
     tasks.spawn(Arc::clone(&ingest).expire_captures());
     tasks.spawn(Arc::clone(&ingest).fold_captures());
     tasks.spawn(Arc::clone(&ingest).sweep_orphans(config.sweep()));
@@ -180,5 +178,5 @@ fn start(
         .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Zstd);
-    Metered::new(service, &ingest)
+    Metered::new(Routes::new(service).prepare(), &ingest)
 }

@@ -33,6 +33,23 @@ pub mod analyzer {
     unreachable_pub,
     rust_2018_idioms
 )]
+pub mod event {
+    //! `weir.event.v1`
+    pub mod v1 {
+        tonic::include_proto!("weir.event.v1");
+        include!(concat!(env!("OUT_DIR"), "/weir.event.v1.serde.rs"));
+    }
+}
+
+#[allow(
+    clippy::all,
+    clippy::unwrap_used,
+    clippy::cast_lossless,
+    clippy::cast_possible_truncation,
+    missing_debug_implementations,
+    unreachable_pub,
+    rust_2018_idioms
+)]
 pub mod ingest {
     //! `weir.ingest.v1`
     pub mod v1 {

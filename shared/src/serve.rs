@@ -4,9 +4,9 @@ use std::{convert::Infallible, future::Future, time::Duration};
 
 use http::{Request, Response};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::{body::Body, server::NamedService, service::Routes};
+use tonic::{body::Body, service::Routes};
 use tonic_health::{ServingStatus, server::HealthReporter};
-use tower::{Service, ServiceBuilder};
+use tower::{Service, ServiceBuilder, ServiceExt as _};
 
 use crate::{
     layers::{
@@ -82,7 +82,7 @@ pub struct Lifecycle {
 /// What is served.
 #[derive(Debug)]
 pub struct Served<F> {
-    /// Gives the service. Until it does, calls are answered UNAVAILABLE with
+    /// Gives what answers the calls of all these services. Until it does, calls are answered UNAVAILABLE with
     /// STORAGE_UNAVAILABLE and when to come again, and health says NOT_SERVING.
     pub service: F,
     /// Full names of the services, for health and reflection.
@@ -106,7 +106,6 @@ pub async fn serve<S, F>(
 ) -> anyhow::Result<()>
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
-        + NamedService
         + Clone
         + Send
         + Sync
@@ -169,7 +168,6 @@ async fn with_health_and_reflection<S>(
 ) -> anyhow::Result<(HealthReporter, Routes)>
 where
     Late<S>: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
-        + NamedService
         + Clone
         + Send
         + Sync
@@ -193,11 +191,19 @@ where
     }
     let mut services = Routes::builder();
     services
-        .add_service(service)
         .add_service(health_service)
         .add_service(v1.build_v1()?)
         .add_service(v1alpha.build_v1alpha()?);
-    Ok((health, services.routes()))
+    let mut routes = services.routes();
+    let router = routes.axum_router_mut();
+    for name in names {
+        let paths = format!("/{name}/{{*rest}}");
+        let service = service
+            .clone()
+            .map_request(|request: Request<_>| request.map(Body::new));
+        *router = std::mem::take(router).route_service(&paths, service);
+    }
+    Ok((health, routes))
 }
 
 /// For each service, and for the server as a whole.

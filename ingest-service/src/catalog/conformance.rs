@@ -1,6 +1,8 @@
 //! What every catalog does, as a suite that panics where one does not. A
 //! backend's tests run it on an empty catalog.
 
+mod deliveries;
+mod events;
 mod folding;
 mod keeping;
 mod lifecycle;
@@ -24,6 +26,8 @@ pub(crate) async fn suite(catalog: &dyn Catalog) {
     sharing::suite(catalog).await;
     keeping::suite(catalog).await;
     lists::suite(catalog).await;
+    deliveries::suite(catalog).await;
+    events::suite(catalog).await;
 }
 
 pub(crate) const NOW: Timestamp = Timestamp(1_000_000_000);
@@ -88,6 +92,7 @@ pub(crate) fn segment(capture: Uid, chunks: &[(u32, &[u8])]) -> SegmentCommit {
         bytes: offset.into(),
         chunks: records,
         digest: None,
+        traceparent: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 pub(crate) mod conformance;
+mod event_log;
 mod open;
 mod postgres;
 mod sql;
@@ -13,6 +14,10 @@ use std::{error::Error, fmt::Debug};
 use async_trait::async_trait;
 use weir_shared::store::Durability;
 
+pub use event_log::{
+    Attempt, Backlog, DeadFate, DeadLetter, DeadPlace, Delivery, EventLog, EventPage, Finished,
+    InstanceId, Outcome, Subscriber, Turn,
+};
 pub use open::{OpenError, open, without_password};
 pub use postgres::PostgresCatalog;
 pub use sqlite::SqliteCatalog;
@@ -39,7 +44,7 @@ use crate::domain::{
 ///
 /// Implementations pass `conformance::suite`.
 #[async_trait]
-pub trait Catalog: Debug + Send + Sync + 'static {
+pub trait Catalog: EventLog + Debug + Send + Sync + 'static {
     /// Starts a capture, or declares more of the one that has the id. Seals it
     /// when every declared chunk is there and nothing stands against it. A new
     /// one of which a folded capture [may be shared](Capture::may_be_shared_as)

@@ -39,6 +39,8 @@ pub struct SegmentCommit {
     /// Of all chunks up to the last of these, when the call sent them in order
     /// and all before these lie in their slots. Unused when one of these does not.
     pub digest: Option<DigestOnTheWay>,
+    /// W3C trace context of the call that sent it.
+    pub traceparent: Option<String>,
 }
 
 /// What became of one segment.

@@ -35,6 +35,8 @@ pub struct Capture {
     pub declared: Declared,
     pub file_name: String,
     pub labels: BTreeMap<String, String>,
+    /// What its spec says: see [`Spec::analyze_on_seal`].
+    pub analyze_on_seal: Option<bool>,
     pub progress: Progress,
     /// What the running check is to prove; unset unless [`State::Sealing`].
     pub sealing: SealParams,
@@ -89,6 +91,9 @@ pub struct Spec {
     pub declared: Declared,
     pub file_name: String,
     pub labels: BTreeMap<String, String>,
+    /// Whether a background analysis begins once it is sealed. `None`: as the
+    /// service does by default.
+    pub analyze_on_seal: Option<bool>,
 }
 
 /// What a finish or a seal says of the whole. Unset agrees with everything.
@@ -132,6 +137,7 @@ impl Capture {
             declared: spec.declared,
             file_name: spec.file_name,
             labels: spec.labels,
+            analyze_on_seal: spec.analyze_on_seal,
             progress: Progress::default(),
             sealing: SealParams::default(),
             crc32c: None,

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument as _;
 use weir_shared::store::{Durability, SegmentStore};
 
 use super::{
@@ -14,11 +15,13 @@ use super::{
     digest::RunningDigest,
     error::Error,
     id::CaptureId,
+    instance::Instance,
     live::{InUse, Live},
     metrics::Metrics,
     range::Missing,
     sealer::Sealer,
     staging::{Reserved, Staging},
+    tail::Tail,
     time::{Keeping, Timestamp},
     turn::NextTurn,
     upload::PaceLimits,
@@ -37,6 +40,8 @@ pub struct Settings {
     pub keeping: Keeping,
     /// Captures that may be unsealed at once.
     pub open_captures_max: u32,
+    /// How long a service that says nothing is taken for alive.
+    pub lease: Duration,
     /// Bytes between receipt and commit, of all calls.
     pub staging_bytes: usize,
     pub pace: PaceLimits,
@@ -57,6 +62,8 @@ pub struct Ingest {
     /// Where the room of a message comes from before it is read.
     pub staging: Arc<Staging>,
     pub(super) live: Arc<Live>,
+    pub(super) instance: Instance,
+    pub(super) tail: Arc<Tail>,
     pub(super) sealer: Sealer,
     pub(super) looks: Looks,
     pub(super) metrics: Metrics,
@@ -85,7 +92,8 @@ impl Ingest {
             capture_bytes_max: settings.capture_bytes_max,
         };
         let committer = Committer::start(Arc::clone(&catalog), commits);
-        let live: Arc<Live> = Arc::default();
+        let tail: Arc<Tail> = Arc::default();
+        let live = Arc::new(Live::new(Arc::clone(&tail)));
         let contents = Contents::new(Arc::clone(&catalog), Arc::clone(&store));
         let contents = Arc::new(contents);
         let writer = Writer {
@@ -107,6 +115,8 @@ impl Ingest {
             writer,
             staging: Staging::new(settings.staging_bytes),
             live,
+            instance: Instance::default(),
+            tail,
             sealer: Sealer::default(),
             looks: Looks::default(),
             metrics: Metrics::default(),
@@ -146,11 +156,12 @@ impl Ingest {
         let running = capture.declared.sha256.map(|_| RunningDigest::default());
         let turn = NextTurn::first(running).begin();
         let ingest = Arc::clone(self);
-        let written = self.tasks.spawn(async move {
+        let writing = async move {
             let written = ingest.writer.write(segment, turn).await;
             ingest.check_digest_after(written.as_ref().ok());
             written
-        });
+        };
+        let written = self.tasks.spawn(writing.in_current_span());
         let tally = written.await.map_err(|e| Error::Internal(Arc::new(e)))??;
         Ok(match tally.stored {
             0 => Put::Duplicate,

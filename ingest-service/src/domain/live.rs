@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::id::Uid;
+use super::{id::Uid, tail::Tail};
 
 /// The captures in use in this process. Calls of another instance learn of a
 /// deletion from the catalog, at their next commit or read.
@@ -17,6 +17,7 @@ use super::id::Uid;
 pub struct Live {
     used: Mutex<HashMap<Uid, Use>>,
     any_change: Notify,
+    events: Arc<Tail>,
 }
 
 #[derive(Debug)]
@@ -36,6 +37,15 @@ pub struct InUse {
 }
 
 impl Live {
+    /// Each change rings for the events that it may have written.
+    #[must_use]
+    pub fn new(events: Arc<Tail>) -> Self {
+        Self {
+            events,
+            ..Self::default()
+        }
+    }
+
     /// Begins to use a capture. Look it up once more after this: a deletion
     /// before it is not told.
     #[must_use]
@@ -57,6 +67,7 @@ impl Live {
 
     /// Tells the calls that use this capture that it is gone.
     pub fn deleted(&self, uid: Uid) {
+        self.events.ring();
         if let Some(used) = self.lock().get(&uid) {
             used.deleted.cancel();
         }
@@ -65,6 +76,7 @@ impl Live {
     /// Tells those that watch this capture that it may have changed.
     pub fn changed(&self, uid: Uid) {
         self.any_change.notify_one();
+        self.events.ring();
         if let Some(used) = self.lock().get(&uid) {
             used.changes.send_replace(());
         }

@@ -8,7 +8,8 @@ use std::{
 
 use sha2::{Digest as _, Sha256 as Hasher};
 use tokio::sync::watch;
-use weir_shared::limits::SEGMENT_BYTES_MAX;
+use tracing::Instrument as _;
+use weir_shared::{limits::SEGMENT_BYTES_MAX, traceparent};
 
 use super::{
     capture::{Capture, DigestOnTheWay, Refusal, State},
@@ -63,11 +64,14 @@ impl Ingest {
         let (told, outcome) = watch::channel(None);
         running.insert(capture.uid, outcome.clone());
         let (ingest, capture) = (Arc::clone(self), Arc::new(capture.clone()));
-        self.tasks.spawn(async move {
+        let span = tracing::info_span!(parent: None, "check digest", capture.id = %capture.id);
+        let checking = async move {
             let outcome = ingest.read_and_settle(&capture).await;
             ingest.live.changed(capture.uid);
             told.send_replace(Some(outcome));
-        });
+        };
+        self.tasks
+            .spawn(checking.instrument(traceparent::continued(span)));
         outcome
     }
 

@@ -185,6 +185,7 @@ pub(crate) const SETTINGS: Settings = Settings {
         sealed_ttl: None,
     },
     open_captures_max: 1000,
+    lease: Duration::from_secs(15),
     staging_bytes: 32 << 20,
     calls_per_connection_max: 256,
     pace: PaceLimits {

@@ -120,6 +120,7 @@ impl Writer {
                 // It is of what came: only while every chunk so far lies in
                 // its slot is it of what is stored as well.
                 digest: digest.filter(|_| intact && verdict.refused.is_none()),
+                traceparent: weir_shared::traceparent::current(),
             };
             self.commit(commit, &news.bodies, &mut verdict).await?;
         }

@@ -64,6 +64,7 @@ pub(super) fn spec(spec: proto::CaptureSpec, limits: ChunkLimits) -> Result<Spec
         file_name,
         labels: named,
         chunk_bytes,
+        analyze_on_seal,
     } = spec;
     let id = match id.is_empty() {
         true => None,
@@ -92,6 +93,7 @@ pub(super) fn spec(spec: proto::CaptureSpec, limits: ChunkLimits) -> Result<Spec
         declared,
         file_name,
         labels: labels(named)?,
+        analyze_on_seal,
     })
 }
 
@@ -224,6 +226,7 @@ pub(super) fn capture_to_proto(capture: &Capture, missing: Missing) -> proto::Ca
         },
         uid: capture.uid.to_string(),
         missing_truncated: missing.truncated,
+        analyze_on_seal: capture.analyze_on_seal,
     }
 }
 

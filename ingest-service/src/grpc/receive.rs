@@ -17,7 +17,7 @@ use std::{
 
 use bytes::Bytes;
 use http::Request;
-use tonic::{body::Body, server::NamedService, transport::server::TcpConnectInfo};
+use tonic::{body::Body, transport::server::TcpConnectInfo};
 use tower::Service;
 
 use crate::domain::{
@@ -142,8 +142,4 @@ where
         let request = self.meter(request, handing);
         self.inner.call(request)
     }
-}
-
-impl<S: NamedService> NamedService for Metered<S> {
-    const NAME: &'static str = S::NAME;
 }

@@ -10,7 +10,7 @@ use std::{
 
 use futures::future::Either;
 use http::{Request, Response};
-use tonic::{Code, Status, body::Body, server::NamedService};
+use tonic::{Code, Status, body::Body};
 use tower::{Service, ServiceExt as _, util::Oneshot};
 
 use crate::status;
@@ -67,8 +67,4 @@ fn not_there_yet() -> Status {
     status::error(Code::Unavailable, "STORAGE_UNAVAILABLE", text)
         .retry_after(RETRY_AFTER)
         .build()
-}
-
-impl<S: NamedService> NamedService for Late<S> {
-    const NAME: &'static str = S::NAME;
 }

@@ -1,13 +1,15 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use ingest_service::{
     catalog::{
-        Catalog, CatalogError, CommitRules, Committed, Content, Fold, Folding, ListQuery,
-        SegmentCommit, Slots, StoredChunk, StoredSegment, Times,
+        Backlog, Catalog, CatalogError, CommitRules, Committed, Content, DeadFate, DeadLetter,
+        DeadPlace, Delivery, EventLog, EventPage, Fold, Folding, InstanceId, ListQuery,
+        SegmentCommit, Slots, StoredChunk, StoredSegment, Times, Turn,
     },
     domain::{
         capture::{Capture, DigestOnTheWay, SealParams, SealStep, Spec},
+        event::{Event, EventId, Position},
         id::{CaptureId, ChunkIndex, SegmentId, Sha256, Uid},
         range::Missing,
         time::Timestamp,
@@ -48,6 +50,85 @@ impl FaultyCatalog {
 
 fn injected() -> CatalogError {
     CatalogError::Unavailable("injected".into())
+}
+
+#[async_trait]
+impl EventLog for FaultyCatalog {
+    async fn events(&self, after: Position, limit: u32) -> Result<EventPage, CatalogError> {
+        self.fated(self.catalog.events(after, limit)).await
+    }
+
+    async fn event(&self, id: EventId) -> Result<Option<Event>, CatalogError> {
+        self.fated(self.catalog.event(id)).await
+    }
+
+    async fn forget_events(
+        &self,
+        before: Timestamp,
+        handlers: &[&str],
+        limit: u32,
+    ) -> Result<bool, CatalogError> {
+        self.fated(self.catalog.forget_events(before, handlers, limit))
+            .await
+    }
+
+    async fn turn(&self, turn: &Turn) -> Result<Vec<Delivery>, CatalogError> {
+        self.fated(self.catalog.turn(turn)).await
+    }
+
+    async fn advance(&self, handler: &str, to: Position) -> Result<Position, CatalogError> {
+        self.fated(self.catalog.advance(handler, to)).await
+    }
+
+    async fn dead_letters(
+        &self,
+        handler: Option<&str>,
+        after: Option<&DeadPlace>,
+        limit: u32,
+    ) -> Result<Vec<DeadLetter>, CatalogError> {
+        self.fated(self.catalog.dead_letters(handler, after, limit))
+            .await
+    }
+
+    async fn dead_letter(
+        &self,
+        handler: &str,
+        event: EventId,
+    ) -> Result<Option<DeadLetter>, CatalogError> {
+        self.fated(self.catalog.dead_letter(handler, event)).await
+    }
+
+    async fn settle_dead_letters(
+        &self,
+        handler: &str,
+        events: &[EventId],
+        fate: DeadFate,
+        now: Timestamp,
+    ) -> Result<u64, CatalogError> {
+        let settled = self.catalog.settle_dead_letters(handler, events, fate, now);
+        self.fated(settled).await
+    }
+
+    async fn forget_dead_letters(
+        &self,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<bool, CatalogError> {
+        self.fated(self.catalog.forget_dead_letters(before, limit))
+            .await
+    }
+
+    async fn backlog(&self) -> Result<Vec<Backlog>, CatalogError> {
+        self.fated(self.catalog.backlog()).await
+    }
+
+    async fn beat(&self, instance: InstanceId, alive: Duration) -> Result<(), CatalogError> {
+        self.fated(self.catalog.beat(instance, alive)).await
+    }
+
+    async fn leave(&self, instance: InstanceId) -> Result<(), CatalogError> {
+        self.fated(self.catalog.leave(instance)).await
+    }
 }
 
 #[async_trait]

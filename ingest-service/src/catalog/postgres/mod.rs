@@ -42,6 +42,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     for_update: " FOR UPDATE OF c",
     for_share: " FOR SHARE OF c",
     for_update_of_free: " FOR UPDATE OF c SKIP LOCKED",
+    now_us: "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)",
     json_object: "json_object_agg(name, value)",
     numbers_of_second: "(SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($2 AS json)))",
     patience: Some(PATIENCE),

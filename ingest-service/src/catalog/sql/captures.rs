@@ -2,11 +2,12 @@
 
 use super::{
     super::{CatalogError, Times},
-    contents, fold, row, seal,
+    contents, events, fold, row, seal,
     session::{Session, sql},
 };
 use crate::domain::{
-    capture::{Capture, Refusal, SizeFacts, Spec},
+    capture::{Capture, Refusal, SizeFacts, Spec, State},
+    event::{CaptureFacts, Fact},
     id::{CaptureId, ChunkIndex, Uid},
     time::Timestamp,
 };
@@ -21,7 +22,7 @@ pub(super) async fn create(
     at: Times,
     open_max: u32,
 ) -> Result<Capture, CatalogError> {
-    let mut capture = begin_or_lock(db, spec, at, open_max).await?;
+    let (mut capture, before) = begin_or_lock(db, spec, at, open_max).await?;
     let sizes = match capture.late_chunk_bytes(spec) {
         Some(chunk_bytes) => Some(size_facts(db, capture.uid, chunk_bytes).await?),
         None => None,
@@ -29,28 +30,31 @@ pub(super) async fn create(
     capture.declare(spec, sizes)?;
     seal::seal_if_complete(db, &mut capture, None, at).await?;
     row::update(db, &capture).await?;
+    let told = events::of_capture(before, &capture);
+    events::append(db, &told, at.now).await?;
     Ok(capture)
 }
 
 /// Two that begin the same id at once: one inserts it, and the other waits
-/// for that and then finds it.
+/// for that and then finds it. With the state that it had before.
 async fn begin_or_lock(
     db: &mut impl Session,
     spec: &Spec,
     at: Times,
     open_max: u32,
-) -> Result<Capture, CatalogError> {
+) -> Result<(Capture, Option<State>), CatalogError> {
     for _ in 0..ID_TAKEN_MAX {
         if let Some(id) = &spec.id
             && let Some(there) = row::lock_by_id(db, id).await?
         {
-            return Ok(there);
+            let before = there.state;
+            return Ok((there, Some(before)));
         }
         if let Some(shared) = fold::find_shared(db, spec).await? {
             let capture = Capture::begin_shared(Uid::generate(), spec.clone(), &shared, at);
             if row::insert(db, &capture).await? {
                 fold::share(db, capture.uid, shared.uid).await?;
-                return Ok(capture);
+                return Ok((capture, None));
             }
             continue;
         }
@@ -59,7 +63,7 @@ async fn begin_or_lock(
         }
         let capture = Capture::begin(Uid::generate(), spec.clone(), at.now, at.expires);
         if row::insert(db, &capture).await? {
-            return Ok(capture);
+            return Ok((capture, None));
         }
     }
     Err(CatalogError::Unavailable(Box::new(IdTaken)))
@@ -105,14 +109,11 @@ pub(super) async fn delete<S: Session>(
     id: &CaptureId,
     now: Timestamp,
 ) -> Result<Option<Uid>, CatalogError> {
-    let found =
-        sql("SELECT c.uid, c.content FROM captures c WHERE c.id = $1").and(S::DIALECT.for_update);
-    let Some(found) = found.bind(id.as_str()).optional(db).await? else {
+    let Some(capture) = row::lock_by_id(db, id).await? else {
         return Ok(None);
     };
-    let uid = row::uid(&found, "uid")?;
-    remove(db, uid, row::uid(&found, "content")?, now).await?;
-    Ok(Some(uid))
+    remove(db, &capture, Fact::CaptureDeleted, now).await?;
+    Ok(Some(capture.uid))
 }
 
 /// One that somebody else has locked is being used: its time slides.
@@ -122,15 +123,15 @@ pub(super) async fn expire<S: Session>(
 ) -> Result<Option<Uid>, CatalogError> {
     for expired in [
         // The second term lets SQLite use the index of the unsealed ones.
-        "SELECT c.uid, c.content FROM captures c WHERE c.state = 1 AND c.state <> 2 \
-         AND c.expires_us < $1 LIMIT 1",
-        "SELECT c.uid, c.content FROM captures c WHERE c.state = 2 AND c.retained_until_us < $1 LIMIT 1",
+        "WHERE c.state = 1 AND c.state <> 2 AND c.expires_us < $1 LIMIT 1",
+        "WHERE c.state = 2 AND c.retained_until_us < $1 LIMIT 1",
     ] {
-        let found = sql(expired).and(S::DIALECT.for_update_of_free);
+        let found = row::select_captures::<S>().and(expired);
+        let found = found.and(S::DIALECT.for_update_of_free);
         if let Some(found) = found.bind(now.0).optional(db).await? {
-            let uid = row::uid(&found, "uid")?;
-            remove(db, uid, row::uid(&found, "content")?, now).await?;
-            return Ok(Some(uid));
+            let capture = row::read(&found)?;
+            remove(db, &capture, Fact::CaptureExpired, now).await?;
+            return Ok(Some(capture.uid));
         }
     }
     Ok(None)
@@ -139,10 +140,11 @@ pub(super) async fn expire<S: Session>(
 /// Chunk rows and labels go with the row they refer to.
 async fn remove(
     db: &mut impl Session,
-    uid: Uid,
-    content: Uid,
+    capture: &Capture,
+    fact: impl Fn(CaptureFacts) -> Fact,
     now: Timestamp,
 ) -> Result<(), CatalogError> {
+    let uid = capture.uid;
     sql("UPDATE segments SET state = 2, at_us = $1 WHERE uid = $2 AND state = 1")
         .bind(now.0)
         .bind(uid.as_bytes())
@@ -152,5 +154,6 @@ async fn remove(
         .bind(uid.as_bytes())
         .execute(&mut *db)
         .await?;
-    contents::gone_if_unused(db, content, now).await
+    contents::gone_if_unused(db, capture.content, now).await?;
+    events::append(db, &[events::about(capture, fact)], now).await
 }

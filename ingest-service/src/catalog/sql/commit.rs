@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     super::{CatalogError, CommitRules, Committed, SegmentCommit},
-    read, row, seal,
+    events, read, row, seal,
     session::{Session, Value, sql},
 };
 use crate::domain::{
@@ -32,14 +32,20 @@ pub(super) async fn apply(
     let entered = enter(db, segments, &captures, rules).await?;
 
     let mut committed = Vec::with_capacity(segments.len());
-    let mut losers = Vec::new();
+    let (mut losers, mut told) = (Vec::new(), Vec::new());
     for segment in segments {
         committed.push(match captures.get_mut(&segment.capture) {
             None => Committed::CaptureGone,
             Some(capture) if capture.manifest.is_some() => Committed::Folded,
             Some(_) if !entered.contains(&segment.segment) => Committed::Condemned,
             Some(capture) => {
+                let before = capture.state;
                 let outcomes = take_slots(db, capture, segment, rules).await?;
+                for mut event in events::of_capture(Some(before), capture) {
+                    // This transaction is of many calls.
+                    event.traceparent.clone_from(&segment.traceparent);
+                    told.push(event);
+                }
                 if !outcomes.contains(&SlotOutcome::Stored) {
                     losers.push(segment.segment);
                 }
@@ -51,6 +57,7 @@ pub(super) async fn apply(
         });
     }
     condemn(db, &losers).await?;
+    events::append(db, &told, rules.at.now).await?;
     Ok(committed)
 }
 

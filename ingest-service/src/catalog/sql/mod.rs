@@ -6,8 +6,13 @@
 mod captures;
 mod commit;
 mod contents;
+mod dead_letters;
+mod deliveries;
 mod error;
+mod event_log;
+mod events;
 mod fold;
+mod instances;
 mod read;
 mod row;
 mod seal;

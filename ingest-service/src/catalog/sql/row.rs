@@ -20,6 +20,7 @@ pub(super) fn select_captures<'a, S: Session>() -> Statement<'a> {
          c.sealing_count, c.sealing_size, c.sealing_sha256, c.whole_crc32c, c.whole_sha256, \
          c.created_us, c.sealed_us, c.expires_us, c.retained_until_us, c.content, c.folded, \
          c.manifest, c.manifest_object, c.manifest_bytes, c.manifest_blake3, c.objects, \
+         c.analyze_on_seal, \
          coalesce((SELECT CAST({} AS TEXT) FROM capture_labels l WHERE l.uid = c.uid), '{{}}') \
          AS labels FROM captures c ",
         S::DIALECT.json_object
@@ -111,6 +112,7 @@ pub(super) fn read(row: &impl Row) -> Result<Capture, CatalogError> {
         },
         file_name: row.text("file_name")?.to_owned(),
         labels,
+        analyze_on_seal: number::<i64>(row, "analyze_on_seal")?.map(|asked| asked != 0),
         progress: Progress {
             chunks: required(row, "chunks_durable")?,
             bytes: required(row, "bytes_durable")?,
@@ -150,8 +152,8 @@ fn manifest(row: &impl Row) -> Result<Option<StoredManifest>, CatalogError> {
 const INSERT: &str = "INSERT INTO captures (state, chunk_count, size_bytes, sha256, chunk_bytes, \
     chunks_durable, bytes_durable, highest_index, short_index, sealing_count, sealing_size, \
     sealing_sha256, whole_crc32c, whole_sha256, sealed_us, expires_us, \
-    retained_until_us, uid, id, file_name, created_us, content) VALUES ($1, $2, $3, $4, $5, $6, \
-    $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22) \
+    retained_until_us, uid, id, file_name, created_us, content, analyze_on_seal) VALUES ($1, $2, $3, $4, $5, $6, \
+    $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) \
     ON CONFLICT (id) DO NOTHING";
 
 const UPDATE: &str = "UPDATE captures SET state = $1, chunk_count = $2, size_bytes = $3, \
@@ -167,6 +169,7 @@ pub(super) async fn insert(db: &mut impl Session, c: &Capture) -> Result<bool, C
         .bind(&*c.file_name)
         .bind(c.created.0)
         .bind(c.content.as_bytes())
+        .bind(c.analyze_on_seal.map(u32::from))
         .execute(&mut *db)
         .await?;
     if done == 0 {

@@ -4,7 +4,7 @@ use futures::TryStreamExt as _;
 
 use super::{
     super::{CatalogError, Times},
-    row,
+    events, row,
     session::{Session, sql},
 };
 use crate::domain::{
@@ -24,9 +24,12 @@ pub(super) async fn seal(
     let Some(mut capture) = row::lock(db, uid).await? else {
         return Ok(None);
     };
+    let before = capture.state;
     let step = capture.seal(params, known)?;
     finish(db, &mut capture, step, at).await?;
     row::update(db, &capture).await?;
+    let told = events::of_capture(Some(before), &capture);
+    events::append(db, &told, at.now).await?;
     Ok(Some((capture, step)))
 }
 
@@ -59,12 +62,15 @@ pub(super) async fn settle_digest(
     let Some(mut capture) = row::lock(db, uid).await? else {
         return Ok(Ok(None));
     };
+    let before = capture.state;
     let settled = capture.settle_digest(computed);
     match settled {
         Ok(step) => finish(db, &mut capture, step, at).await?,
         Err(_) => capture.expires = at.expires,
     }
     row::update(db, &capture).await?;
+    let told = events::of_capture(Some(before), &capture);
+    events::append(db, &told, at.now).await?;
     Ok(settled.map(|_| Some(capture)))
 }
 

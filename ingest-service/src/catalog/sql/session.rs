@@ -28,6 +28,8 @@ pub(crate) struct Dialect {
     pub(crate) for_share: &'static str,
     /// As `for_update`, without those that somebody else has locked.
     pub(crate) for_update_of_free: &'static str,
+    /// Microseconds since 1970 UTC by the database's clock.
+    pub(crate) now_us: &'static str,
     /// Aggregates names and values to one JSON object.
     pub(crate) json_object: &'static str,
     /// The numbers of the JSON array that is the second value.

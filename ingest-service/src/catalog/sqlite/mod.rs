@@ -23,6 +23,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     for_update: "",
     for_share: "",
     for_update_of_free: "",
+    now_us: "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
     json_object: "json_group_object(name, value)",
     numbers_of_second: "(SELECT value FROM json_each($2))",
     patience: None,

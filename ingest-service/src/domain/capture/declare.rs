@@ -39,6 +39,9 @@ impl Capture {
         if !spec.labels.is_empty() && spec.labels != self.labels {
             return differ("labels");
         }
+        if spec.analyze_on_seal.is_some() && spec.analyze_on_seal != self.analyze_on_seal {
+            return differ("analyze_on_seal");
+        }
         if let (Some(was), Some(new)) = (self.declared.chunk_bytes, spec.declared.chunk_bytes)
             && was != new
         {

@@ -278,6 +278,7 @@ async fn a_capture_whose_keys_name_no_owner_keeps_its_rows() {
             offset: 0,
         }],
         digest: None,
+        traceparent: None,
     };
     let rules = CommitRules {
         at: rig.ingest.times(),

@@ -9,6 +9,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::domain::{
     capture::{Capture, DigestOnTheWay, SlotOutcome, State},
@@ -179,8 +180,9 @@ impl Filling {
             ingest.check_digest_after(written.as_ref().ok());
             written
         };
+        let tasks = &self.call.ingest.tasks;
         self.in_flight
-            .push_back(self.call.ingest.tasks.spawn(writing));
+            .push_back(tasks.spawn(writing.in_current_span()));
     }
 
     /// Makes all that came durable.

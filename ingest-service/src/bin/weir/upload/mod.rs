@@ -94,6 +94,7 @@ pub(crate) async fn file(
         file_name: source.file_name(),
         labels,
         chunk_bytes: Some(split.chunk_bytes()),
+        analyze_on_seal: None,
     };
     let mut job = Job::new(caller, source, split, spec);
     let capture = match known {
