@@ -16,7 +16,7 @@ use weir_shared::{
 use crate::{
     catalog::{self, Catalog},
     config::Config,
-    domain::ingest::Ingest,
+    domain::{dispatch::handler::Registry, ingest::Ingest},
     grpc::{self, AnalyzerClient, Metered, Service},
 };
 
@@ -29,6 +29,8 @@ pub struct Deps {
     pub store: Arc<dyn SegmentStore>,
     pub catalog: Arc<dyn Catalog>,
     pub analyzer: AnalyzerClient,
+    /// What is done about events, beside what the service does by itself.
+    pub handlers: Registry,
 }
 
 impl Deps {
@@ -58,6 +60,7 @@ impl Deps {
             store,
             catalog,
             analyzer,
+            handlers: Registry::default(),
         })
     }
 }
@@ -168,6 +171,7 @@ fn start(config: &Config, deps: Deps, lifecycle: &Lifecycle) -> Metered<Routes> 
     let tasks = &lifecycle.tasks;
     tasks.spawn(Arc::clone(&ingest).keep_alive());
     tasks.spawn(Arc::clone(&ingest).follow_events());
+    tasks.spawn(Arc::clone(&ingest).dispatch(deps.handlers));
     tasks.spawn(Arc::clone(&ingest).expire_captures());
     tasks.spawn(Arc::clone(&ingest).fold_captures());
     tasks.spawn(Arc::clone(&ingest).sweep_orphans(config.sweep()));

@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use ingest_service::domain::dispatch::handler::Registry;
 use tempfile::TempDir;
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -38,6 +39,8 @@ pub struct Setup {
     pub analyzer_gate: Option<Gate>,
     /// Where ingest-service's reads of the store wait.
     pub ingest_gate: Option<Gate>,
+    /// What ingest-service does about events beside what it does by itself.
+    pub handlers: Registry,
     /// Another store than that of [`store_url`].
     pub store: Option<Arc<dyn SegmentStore>>,
 }
@@ -239,5 +242,8 @@ async fn start_ingest(setup: &Setup, directory: &Path, analyzer: SocketAddr) -> 
     }
     let mut deps = ingest_service::Deps::open(&config).await.unwrap();
     deps.store = setup.store(setup.ingest_gate.as_ref(), deps.store);
+    for handler in setup.handlers.iter() {
+        deps.handlers.add(Arc::clone(handler)).unwrap();
+    }
     Service::start(|listener, stop| ingest_service::run_with(config, deps, listener, stop)).await
 }

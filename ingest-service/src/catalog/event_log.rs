@@ -35,7 +35,7 @@ pub trait EventLog: Send + Sync {
     /// Takes what deliveries came to, gives each handler the events that are new
     /// to it, and hands out those whose turn has come. A handler has at most one
     /// event of a capture at a time, the oldest.
-    async fn turn(&self, turn: &Turn) -> Result<Vec<Delivery>, CatalogError>;
+    async fn turn(&self, turn: &Turn) -> Result<Turned, CatalogError>;
 
     /// Sets how far a handler that is no subscriber of [`EventLog::turn`] has
     /// come: only forward. Its position now; [`Position`] 0 when it is new.
@@ -124,6 +124,15 @@ pub struct Turn {
     pub now: Timestamp,
     pub finished: Vec<Finished>,
     pub subscribers: Vec<Subscriber>,
+}
+
+/// What came of a turn.
+#[derive(Clone, Debug, Default)]
+pub struct Turned {
+    /// Now this instance's.
+    pub deliveries: Vec<Delivery>,
+    /// There are more events that are new to some handler than one turn gives it.
+    pub is_behind: bool,
 }
 
 /// A handler that takes events.

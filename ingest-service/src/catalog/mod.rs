@@ -16,7 +16,7 @@ use weir_shared::store::Durability;
 
 pub use event_log::{
     Attempt, Backlog, DeadFate, DeadLetter, DeadPlace, Delivery, EventLog, EventPage, Finished,
-    InstanceId, Outcome, Subscriber, Turn,
+    InstanceId, Outcome, Subscriber, Turn, Turned,
 };
 pub use open::{OpenError, open, without_password};
 pub use postgres::PostgresCatalog;

@@ -1,9 +1,11 @@
 //! What the service counts of its upkeep. Without an exporter it is dropped.
 
 use opentelemetry::{
-    global,
+    KeyValue, global,
     metrics::{Counter, Gauge},
 };
+
+use crate::catalog::{Finished, Outcome};
 
 /// The instruments.
 #[derive(Debug)]
@@ -15,6 +17,24 @@ pub struct Metrics {
     /// Segments of the catalog whose object is gone or of another length, as the check
     /// at the start found them.
     pub inconsistent_segments: Gauge<u64>,
+    deliveries: Counter<u64>,
+}
+
+impl Metrics {
+    /// Counts an attempt that the catalog was told of.
+    pub fn delivered(&self, finished: &Finished) {
+        let outcome = match finished.outcome {
+            Outcome::Done => "done",
+            Outcome::Again { .. } => "retried",
+            Outcome::Dead { .. } => "dead",
+            Outcome::Released => "released",
+        };
+        let attributes = [
+            KeyValue::new("handler", finished.handler),
+            KeyValue::new("outcome", outcome),
+        ];
+        self.deliveries.add(1, &attributes);
+    }
 }
 
 impl Default for Metrics {
@@ -25,6 +45,11 @@ impl Default for Metrics {
                 .u64_counter("weir_scrub_bytes_total")
                 .with_description("Bytes of sealed captures that the scrub has read")
                 .with_unit("By")
+                .build(),
+            deliveries: meter
+                .u64_counter("weir_deliveries_total")
+                .with_description("Attempts to have an event handled, by handler and outcome")
+                .with_unit("{delivery}")
                 .build(),
             scrub_corrupt_chunks: meter
                 .u64_counter("weir_scrub_corrupt_chunks_total")

@@ -9,6 +9,7 @@ pub mod connection;
 pub mod contents;
 pub mod crc;
 pub mod digest;
+pub mod dispatch;
 pub mod error;
 pub mod event;
 pub mod extent;

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use ingest_service::{
     catalog::{
         Backlog, Catalog, CatalogError, CommitRules, Committed, Content, DeadFate, DeadLetter,
-        DeadPlace, Delivery, EventLog, EventPage, Fold, Folding, InstanceId, ListQuery,
-        SegmentCommit, Slots, StoredChunk, StoredSegment, Times, Turn,
+        DeadPlace, EventLog, EventPage, Fold, Folding, InstanceId, ListQuery, SegmentCommit, Slots,
+        StoredChunk, StoredSegment, Times, Turn, Turned,
     },
     domain::{
         capture::{Capture, DigestOnTheWay, SealParams, SealStep, Spec},
@@ -72,7 +72,7 @@ impl EventLog for FaultyCatalog {
             .await
     }
 
-    async fn turn(&self, turn: &Turn) -> Result<Vec<Delivery>, CatalogError> {
+    async fn turn(&self, turn: &Turn) -> Result<Turned, CatalogError> {
         self.fated(self.catalog.turn(turn)).await
     }
 

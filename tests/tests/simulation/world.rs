@@ -3,7 +3,9 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use ingest_service::{analyzer_client, analyzer_endpoint, catalog};
+use ingest_service::{
+    analyzer_client, analyzer_endpoint, catalog, domain::dispatch::handler::Registry,
+};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -109,6 +111,7 @@ impl World {
                         store: store.clone(),
                         catalog: catalog.clone(),
                         analyzer: analyzer_client(channel(&to_analyzer())),
+                        handlers: Registry::default(),
                     };
                     ingest(setup, path.clone(), deps)
                 });

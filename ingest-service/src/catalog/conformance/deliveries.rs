@@ -65,7 +65,7 @@ impl<'a> Desk<'a> {
                 room,
             }],
         };
-        self.catalog.turn(&turn).await.unwrap()
+        self.catalog.turn(&turn).await.unwrap().deliveries
     }
 }
 

@@ -6,6 +6,7 @@
 use super::{
     super::{
         Attempt, Backlog, CatalogError, Delivery, Finished, InstanceId, Outcome, Subscriber, Turn,
+        Turned,
     },
     events, instances, row,
     session::{Row, Session, sql},
@@ -18,10 +19,7 @@ use crate::domain::{
 /// Events that one turn gives to one handler at most: the next turn goes on.
 const EVENTS_PER_TURN: u32 = 500;
 
-pub(super) async fn turn<S: Session>(
-    db: &mut S,
-    turn: &Turn,
-) -> Result<Vec<Delivery>, CatalogError> {
+pub(super) async fn turn<S: Session>(db: &mut S, turn: &Turn) -> Result<Turned, CatalogError> {
     let mut subscribers: Vec<&Subscriber> = turn.subscribers.iter().collect();
     subscribers.sort_unstable_by_key(|subscriber| subscriber.handler);
     let mut positions = Vec::with_capacity(subscribers.len());
@@ -31,14 +29,14 @@ pub(super) async fn turn<S: Session>(
     for finished in &turn.finished {
         finish(db, turn, finished).await?;
     }
-    let mut deliveries = Vec::new();
+    let mut turned = Turned::default();
     for (subscriber, position) in subscribers.into_iter().zip(positions) {
-        distribute(db, subscriber, position, turn.now).await?;
+        turned.is_behind |= distribute(db, subscriber, position, turn.now).await?;
         if subscriber.room > 0 {
-            claim(db, subscriber, turn, &mut deliveries).await?;
+            claim(db, subscriber, turn, &mut turned.deliveries).await?;
         }
     }
-    Ok(deliveries)
+    Ok(turned)
 }
 
 /// The position of a subscription, which stays locked.
@@ -115,13 +113,13 @@ async fn finish(
     Ok(())
 }
 
-/// Events behind its position become deliveries.
+/// Events behind its position become deliveries. True: there may be more.
 async fn distribute(
     db: &mut impl Session,
     subscriber: &Subscriber,
     position: Position,
     now: Timestamp,
-) -> Result<(), CatalogError> {
+) -> Result<bool, CatalogError> {
     let found = sql(
         "SELECT e.position, e.kind, e.capture FROM events e WHERE e.position > $1 \
                      ORDER BY e.position LIMIT $2",
@@ -131,7 +129,7 @@ async fn distribute(
     .all(db)
     .await?;
     let Some(last) = found.last() else {
-        return Ok(());
+        return Ok(false);
     };
     let last = Position(row::required(last, "position")?);
     let mut rows = Vec::new();
@@ -163,7 +161,8 @@ async fn distribute(
         .execute(&mut *db)
         .await?;
     }
-    move_to(db, subscriber.handler, last).await
+    move_to(db, subscriber.handler, last).await?;
+    Ok(found.len() == EVENTS_PER_TURN as usize)
 }
 
 /// Those whose turn it is become this instance's.

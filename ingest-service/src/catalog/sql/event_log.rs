@@ -7,8 +7,8 @@ use sqlx::{Connection as _, Database};
 
 use super::{
     super::{
-        Backlog, CatalogError, DeadFate, DeadLetter, DeadPlace, Delivery, EventLog, EventPage,
-        InstanceId, Turn,
+        Backlog, CatalogError, DeadFate, DeadLetter, DeadPlace, EventLog, EventPage, InstanceId,
+        Turn, Turned,
     },
     SqlCatalog, dead_letters, deliveries, events, instances,
     session::Session,
@@ -42,7 +42,7 @@ where
         change!(self, db => events::forget(db, before, handlers, limit))
     }
 
-    async fn turn(&self, turn: &Turn) -> Result<Vec<Delivery>, CatalogError> {
+    async fn turn(&self, turn: &Turn) -> Result<Turned, CatalogError> {
         change!(self, db => deliveries::turn(db, turn))
     }
 

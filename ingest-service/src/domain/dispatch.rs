@@ -1,0 +1,235 @@
+//! Events go to handlers: at least once, in order for each capture, again after
+//! a failure, and to the dead letters in the end.
+//!
+//! One task does it for all handlers. Each of its turns is one transaction of
+//! the catalog ([`EventLog::turn`](crate::catalog::EventLog::turn)): what
+//! deliveries came to goes in, and the next ones come out. So a handler costs no
+//! transaction of its own, and an upload is never kept waiting for one.
+
+mod attempt;
+pub mod handler;
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use tokio::{task::JoinSet, time::Instant};
+use weir_shared::chain::Chain;
+
+use super::{event::Position, ingest::Ingest, time::Timestamp};
+use crate::catalog::{Delivery, Finished, Outcome, Subscriber, Turn};
+use handler::{Handler, Registry};
+
+/// Between two turns at least: what comes meanwhile shares a transaction.
+const TURN_INTERVAL_MIN: Duration = Duration::from_millis(20);
+
+/// Between two turns at most: another instance may have gone, and something may
+/// be due that it had failed with.
+const TURN_INTERVAL_MAX: Duration = Duration::from_secs(1);
+
+/// How long the end waits for what is being handled; the rest is released.
+/// Below the grace time of the service.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
+
+struct Dispatcher {
+    ingest: Arc<Ingest>,
+    handlers: Registry,
+    subscribers: Vec<Subscriber>,
+    running: JoinSet<Finished>,
+    /// What this instance holds of the catalog: it runs, or is finished.
+    held: HashSet<(&'static str, Position)>,
+    /// Of those, what is not yet told to the catalog.
+    finished: Vec<Finished>,
+}
+
+impl Ingest {
+    /// Delivers events to these handlers, until shutdown.
+    pub async fn dispatch(self: Arc<Self>, handlers: Registry) {
+        if handlers.is_empty() {
+            return;
+        }
+        let subscribers = handlers.iter().map(|handler| Subscriber {
+            handler: handler.name(),
+            families: families(&**handler),
+            room: 0,
+        });
+        let dispatcher = Dispatcher {
+            subscribers: subscribers.collect(),
+            ingest: self,
+            handlers,
+            running: JoinSet::new(),
+            held: HashSet::new(),
+            finished: Vec::new(),
+        };
+        dispatcher.run().await;
+    }
+}
+
+fn families(handler: &dyn Handler) -> Vec<&'static str> {
+    let mut families: Vec<_> = handler
+        .kinds()
+        .iter()
+        .map(|kind| super::event::kind::family(kind))
+        .collect();
+    families.sort_unstable();
+    families.dedup();
+    families
+}
+
+impl Dispatcher {
+    async fn run(mut self) {
+        let ingest = Arc::clone(&self.ingest);
+        let mut news = ingest.tail.last();
+        loop {
+            let lease = tokio::select! {
+                biased;
+                () = ingest.shutdown.cancelled() => return,
+                lease = ingest.instance.lease() => lease,
+            };
+            // At the end the others wait until we have said what became of it.
+            let _working = ingest.instance.working();
+            while !lease.is_cancelled() {
+                let begun = Instant::now();
+                news.mark_unchanged();
+                let is_behind = self.turn().await;
+                let least = match is_behind {
+                    true => Duration::ZERO,
+                    false => TURN_INTERVAL_MIN,
+                };
+                tokio::select! {
+                    biased;
+                    () = ingest.shutdown.cancelled() => return self.drain().await,
+                    () = lease.cancelled() => break,
+                    () = tokio::time::sleep_until(begun + least) => {}
+                }
+                if is_behind {
+                    continue;
+                }
+                tokio::select! {
+                    biased;
+                    () = ingest.shutdown.cancelled() => return self.drain().await,
+                    () = lease.cancelled() => break,
+                    Some(done) = self.running.join_next() => self.take(done),
+                    // None once the service ends.
+                    _ = news.changed() => {}
+                    () = tokio::time::sleep_until(begun + TURN_INTERVAL_MAX) => {}
+                }
+                while let Some(done) = self.running.try_join_next() {
+                    self.take(done);
+                }
+            }
+            // It is another instance's now.
+            self.running.abort_all();
+            while self.running.join_next().await.is_some() {}
+            self.held.clear();
+            self.finished.clear();
+        }
+    }
+
+    /// True when there are events that not every handler was given.
+    async fn turn(&mut self) -> bool {
+        for subscriber in &mut self.subscribers {
+            let limits = self.handlers.get(subscriber.handler).map(|h| h.limits());
+            let concurrency = limits.map_or(0, |limits| limits.concurrency);
+            let held = self
+                .held
+                .iter()
+                .filter(|(handler, _)| *handler == subscriber.handler);
+            let told = self
+                .finished
+                .iter()
+                .filter(|f| f.handler == subscriber.handler);
+            // What is told in this turn makes room in it.
+            let running = held.count().saturating_sub(told.count());
+            subscriber.room =
+                concurrency.saturating_sub(u32::try_from(running).unwrap_or(u32::MAX));
+        }
+        let turn = Turn {
+            instance: self.ingest.instance.id,
+            now: Timestamp::now(),
+            finished: self.finished.clone(),
+            subscribers: self.subscribers.clone(),
+        };
+        match self.ingest.catalog.turn(&turn).await {
+            Ok(turned) => {
+                for finished in self.finished.drain(..) {
+                    self.ingest.metrics.delivered(&finished);
+                    self.held.remove(&(finished.handler, finished.position));
+                }
+                for delivery in turned.deliveries {
+                    self.start(delivery);
+                }
+                turned.is_behind
+            }
+            Err(error) => {
+                tracing::warn!(error = %Chain(&error), "no events are delivered");
+                false
+            }
+        }
+    }
+
+    fn start(&mut self, delivery: Delivery) {
+        let Some(handler) = self.handlers.get(&delivery.handler) else {
+            return;
+        };
+        let (name, position) = (handler.name(), delivery.event.position);
+        self.held.insert((name, position));
+        let attempt = attempt::attempt(Arc::clone(handler), delivery, self.ingest.tasks.clone());
+        let attempt = async move {
+            Finished {
+                handler: name,
+                position,
+                outcome: attempt.await,
+            }
+        };
+        self.running.spawn(attempt);
+    }
+
+    fn take(&mut self, done: Result<Finished, tokio::task::JoinError>) {
+        match done {
+            Ok(finished) => self.finished.push(finished),
+            // The handler has a task of its own: this one has nothing that panics.
+            Err(error) => {
+                tracing::error!(%error, "a delivery is held up until this service restarts")
+            }
+        }
+    }
+
+    /// The end: what runs may finish, and the rest is for the next start.
+    async fn drain(mut self) {
+        let drained = async {
+            while let Some(done) = self.running.join_next().await {
+                self.take(done);
+            }
+        };
+        if tokio::time::timeout(DRAIN_MAX, drained).await.is_err() {
+            self.running.abort_all();
+            while self.running.join_next().await.is_some() {}
+        }
+        let told: HashSet<_> = self
+            .finished
+            .iter()
+            .map(|f| (f.handler, f.position))
+            .collect();
+        let released = self
+            .held
+            .difference(&told)
+            .map(|&(handler, position)| Finished {
+                handler,
+                position,
+                outcome: Outcome::Released,
+            });
+        self.finished.extend(released);
+        if self.finished.is_empty() {
+            return;
+        }
+        let last = Turn {
+            instance: self.ingest.instance.id,
+            now: Timestamp::now(),
+            finished: self.finished,
+            subscribers: Vec::new(),
+        };
+        // Else they come again, when this instance is taken for gone.
+        if let Err(error) = self.ingest.catalog.turn(&last).await {
+            tracing::warn!(error = %Chain(&error), "deliveries that were made will be made again");
+        }
+    }
+}
