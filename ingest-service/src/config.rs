@@ -1,5 +1,7 @@
 //! Configuration: flags over environment over defaults.
 
+mod analyses;
+
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::Path,
@@ -7,6 +9,8 @@ use std::{
 };
 
 use weir_shared::{limits::CHUNK_BYTES_MAX, serve::ServeConfig, store::directory_url};
+
+pub use analyses::AnalysesConfig;
 
 use crate::domain::{
     chunk::ChunkLimits, ingest::Settings, scrub::ScrubSettings, sweep::SweepSettings,
@@ -120,6 +124,8 @@ pub struct Config {
     /// the catalog take over its deliveries and analyses.
     #[arg(long, env = "WEIR_LEASE", default_value = "15", value_parser = seconds)]
     pub lease: Duration,
+    #[command(flatten)]
+    pub analyses: AnalysesConfig,
     /// Between two sweeps of objects that nothing refers to, seconds.
     #[arg(long, env = "WEIR_SWEEP_INTERVAL", default_value = "600", value_parser = seconds)]
     pub sweep_interval: Duration,
@@ -162,6 +168,7 @@ impl Config {
             sealed_ttl: None,
             open_captures_max: OPEN_CAPTURES_MAX,
             lease: LEASE,
+            analyses: AnalysesConfig::default(),
             sweep_interval: SWEEP_INTERVAL,
             sweep_grace: SWEEP_GRACE,
             scrub_interval: SCRUB_INTERVAL,

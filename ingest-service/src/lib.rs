@@ -9,6 +9,6 @@ pub mod domain;
 mod grpc;
 mod run;
 
-pub use config::Config;
+pub use config::{AnalysesConfig, Config};
 pub use grpc::{AnalyzerClient, analyzer_client, analyzer_endpoint};
-pub use run::{Deps, SERVICE, run, run_when, run_with};
+pub use run::{ANALYSES_SERVICE, Deps, SERVICE, run, run_when, run_with};

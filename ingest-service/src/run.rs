@@ -8,7 +8,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::{codec::CompressionEncoding, service::Routes};
 use weir_shared::{
     limits::GRPC_MESSAGE_BYTES_MAX,
-    proto::ingest::v1::ingest_service_server::IngestServiceServer,
+    proto::ingest::v1::{
+        analyses_service_server::AnalysesServiceServer, ingest_service_server::IngestServiceServer,
+    },
     serve::{Lifecycle, Listener, Served, ServiceProcess, Unopened, serve},
     store::{self, SegmentStore},
 };
@@ -16,12 +18,15 @@ use weir_shared::{
 use crate::{
     catalog::{self, Catalog},
     config::Config,
-    domain::{dispatch::handler::Registry, ingest::Ingest},
-    grpc::{self, AnalyzerClient, Metered, Service},
+    domain::{analyses::Analyses, dispatch::handler::Registry, ingest::Ingest},
+    grpc::{self, AnalysesApi, AnalyzerClient, Metered, Namings, RemoteAnalyzer, Service},
 };
 
 /// Name of the service, in health and reflection.
 pub const SERVICE: &str = "weir.ingest.v1.IngestService";
+
+/// Name of the service of background analyses.
+pub const ANALYSES_SERVICE: &str = "weir.ingest.v1.AnalysesService";
 
 /// What the service needs from outside.
 #[derive(Clone, Debug)]
@@ -150,7 +155,7 @@ pub async fn run_when(
     tracing::info!(address = ?listener.local_addr(), store = config.store, "ingest-service listens");
     let served = Served {
         service: async { Ok(start(&config, deps.await?, &lifecycle)) },
-        names: &[SERVICE],
+        names: &[SERVICE, ANALYSES_SERVICE],
         oversized: &[
             ("/weir.ingest.v1.IngestService/PutChunk", "CHUNK_SIZE"),
             ("/weir.ingest.v1.IngestService/UploadCapture", "CHUNK_SIZE"),
@@ -178,9 +183,19 @@ fn start(config: &Config, deps: Deps, lifecycle: &Lifecycle) -> Metered<Routes> 
     tasks.spawn(Arc::clone(&ingest).audit_catalog());
     tasks.spawn(Arc::clone(&ingest).scrub(config.scrub()));
 
-    let service = IngestServiceServer::new(Service::new(Arc::clone(&ingest), deps.analyzer))
+    let namings: Arc<Namings> = Arc::default();
+    let (here, client) = (Arc::clone(&ingest), deps.analyzer.clone());
+    let analyzer = Arc::new(RemoteAnalyzer::new(here, client, Arc::clone(&namings)));
+    let settings = config.analyses.settings();
+    let analyses = Analyses::new(Arc::clone(&ingest), analyzer, settings);
+    tasks.spawn(Arc::clone(&analyses).run_queued());
+
+    let service = Service::new(Arc::clone(&ingest), deps.analyzer, namings);
+    let service = IngestServiceServer::new(service)
         .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Zstd);
-    Metered::new(Routes::new(service).prepare(), &ingest)
+    let background = AnalysesServiceServer::new(AnalysesApi::new(Arc::clone(&ingest), analyses));
+    let routes = Routes::new(service).add_service(background);
+    Metered::new(routes.prepare(), &ingest)
 }

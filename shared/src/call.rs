@@ -30,6 +30,11 @@ impl Deadline {
         Self(Instant::now() + timeout)
     }
 
+    #[must_use]
+    pub fn at(instant: Instant) -> Self {
+        Self(instant)
+    }
+
     /// The deadline that the server's deadline layer read from the request.
     #[must_use]
     pub fn of(extensions: &http::Extensions) -> Option<Self> {

@@ -6,7 +6,7 @@ use std::{ops::Range, sync::Arc, time::SystemTime};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use weir_shared::store::{Durability, ObjectKey, ObjectMeta, SegmentStore, StoreError};
 
 /// How the store behind the gate fails.
@@ -21,6 +21,8 @@ pub enum Fault {
 pub struct Gate {
     fault: watch::Sender<Option<Fault>>,
     open: watch::Sender<bool>,
+    /// Reads that may pass although it is closed.
+    passes: Arc<Semaphore>,
     puts_held: watch::Sender<bool>,
     waiting: watch::Sender<usize>,
 }
@@ -31,6 +33,7 @@ impl Gate {
         Self {
             fault: watch::Sender::new(None),
             open: watch::Sender::new(false),
+            passes: Arc::new(Semaphore::new(0)),
             puts_held: watch::Sender::new(false),
             waiting: watch::Sender::new(0),
         }
@@ -58,6 +61,11 @@ impl Gate {
         self.open.send_replace(true);
     }
 
+    /// Lets so many reads pass, and holds those after them.
+    pub fn let_pass(&self, reads: usize) {
+        self.passes.add_permits(reads);
+    }
+
     /// Returns when so many reads wait at the gate.
     pub async fn until_waiting(&self, reads: usize) {
         let mut waiting = self.waiting.subscribe();
@@ -79,7 +87,10 @@ impl Gate {
     async fn pass(&self) -> Result<(), StoreError> {
         let here = Waiting::at(self);
         let mut open = self.open.subscribe();
-        open.wait_for(|open| *open).await.unwrap();
+        tokio::select! {
+            opened = open.wait_for(|open| *open) => drop(opened.unwrap()),
+            pass = self.passes.acquire() => pass.unwrap().forget(),
+        }
         drop(here);
         self.check()
     }

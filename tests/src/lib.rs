@@ -9,6 +9,7 @@
 )]
 
 pub mod analysis;
+pub mod background;
 pub mod bench;
 pub mod caller;
 pub mod catalog;

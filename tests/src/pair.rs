@@ -21,6 +21,7 @@ use weir_shared::store::{self, SegmentStore};
 
 use crate::{
     analysis::AnalyzerCaller,
+    background::Background,
     caller::{Caller, channel},
     catalog,
     gate::Gate,
@@ -161,6 +162,12 @@ impl Pair {
     #[must_use]
     pub fn caller(&self) -> Caller {
         Caller::new(channel(self.ingest.address))
+    }
+
+    /// A caller of background analyses, with a connection of its own.
+    #[must_use]
+    pub fn background(&self) -> Background {
+        Background::new(channel(self.ingest.address))
     }
 
     /// The same for the analyzer.

@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     analysis::AnalyzerCaller,
+    background::Background,
     caller::{Caller, channel},
     catalog,
     pair::store_url,
@@ -89,6 +90,11 @@ impl Process {
     #[must_use]
     pub fn caller(&self) -> Caller {
         Caller::new(channel(self.address))
+    }
+
+    #[must_use]
+    pub fn background(&self) -> Background {
+        Background::new(channel(self.address))
     }
 
     #[must_use]

@@ -1,6 +1,7 @@
 //! What every catalog does, as a suite that panics where one does not. A
 //! backend's tests run it on an empty catalog.
 
+mod analyses;
 mod deliveries;
 mod events;
 mod folding;
@@ -25,6 +26,7 @@ pub(crate) async fn suite(catalog: &dyn Catalog) {
     folding::suite(catalog).await;
     sharing::suite(catalog).await;
     keeping::suite(catalog).await;
+    analyses::suite(catalog).await;
     lists::suite(catalog).await;
     deliveries::suite(catalog).await;
     events::suite(catalog).await;

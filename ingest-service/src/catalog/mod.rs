@@ -1,5 +1,6 @@
 //! The catalog: who has what. The seam between the domain and a database.
 
+mod analysis_log;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod event_log;
@@ -14,6 +15,9 @@ use std::{error::Error, fmt::Debug};
 use async_trait::async_trait;
 use weir_shared::store::Durability;
 
+pub use analysis_log::{
+    Active, AnalysisLog, AnalysisQuery, Claim, Lease, QueueLimits, Queued, Recorded, Step,
+};
 pub use event_log::{
     Attempt, Backlog, DeadFate, DeadLetter, DeadPlace, Delivery, EventLog, EventPage, Finished,
     InstanceId, Outcome, Subscriber, Turn, Turned,
@@ -44,7 +48,7 @@ use crate::domain::{
 ///
 /// Implementations pass `conformance::suite`.
 #[async_trait]
-pub trait Catalog: EventLog + Debug + Send + Sync + 'static {
+pub trait Catalog: AnalysisLog + EventLog + Debug + Send + Sync + 'static {
     /// Starts a capture, or declares more of the one that has the id. Seals it
     /// when every declared chunk is there and nothing stands against it. A new
     /// one of which a folded capture [may be shared](Capture::may_be_shared_as)

@@ -134,7 +134,7 @@ impl Ingest {
     }
 
     /// Runs in a task of its own what a dropped call must not cut in two.
-    async fn undivided<T: Send + 'static>(
+    pub(super) async fn undivided<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {

@@ -6,6 +6,7 @@ use std::{error, sync::Arc};
 use weir_shared::store::StoreError;
 
 use super::{
+    analysis::AnalysisId,
     capture::{Refusal, StoredSlot},
     id::{CaptureId, ChunkIndex},
     range::{IndexRange, Missing},
@@ -64,6 +65,17 @@ pub enum Error {
     },
     #[error("an object of capture {0} is missing")]
     ObjectMissing(CaptureId),
+    #[error("no analysis has the id {0}")]
+    AnalysisUnknown(AnalysisId),
+    #[error("the request started an analysis with another {field} before")]
+    AnalysisDiffers { field: &'static str },
+    /// Which limit, and what it is.
+    #[error("too many analyses: {0} is {1}")]
+    TooManyAnalyses(&'static str, u32),
+    #[error("the analysis is over and has {records} records")]
+    BeyondRecords { records: u64 },
+    #[error("stored results of analysis {0} are gone or damaged")]
+    ResultsDamaged(AnalysisId),
     #[error("too many large captures are being analyzed at once")]
     Overloaded,
     /// The call is over; why, its scope knows.

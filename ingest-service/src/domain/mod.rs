@@ -1,5 +1,7 @@
 //! What the service does, without gRPC and without a database.
 
+pub mod analyses;
+pub mod analysis;
 mod audit;
 pub mod capture;
 mod change;

@@ -1,6 +1,7 @@
 //! AnalyzeCapture: names the capture's bytes to the analyzer and relays what it
 //! streams back.
 
+mod call;
 mod client;
 mod relay;
 mod source;
@@ -19,12 +20,13 @@ use weir_shared::{
     proto::ingest::v1::{AnalyzeCaptureRequest, AnalyzeCaptureResponse},
 };
 
+pub(super) use call::{AnalyzerCall, Cut, Hearer};
 pub(crate) use client::connect;
 pub use client::{AnalyzerClient, client as analyzer_client, endpoint as analyzer_endpoint};
 
 use super::{Service, convert, error::status};
 use relay::Relay;
-pub(super) use source::Namings;
+pub(crate) use source::Namings;
 
 /// Events between the relaying task and the transport. Each may be a batch of
 /// records: more would only be memory.
@@ -49,13 +51,15 @@ pub(super) async fn analyze(
 
     let (sink, events) = mpsc::channel(EVENTS_AHEAD);
     let relay = Relay {
-        ingest: Arc::clone(ingest),
-        client: service.analyzer.clone(),
-        namings: Arc::clone(&service.namings),
-        capture,
+        call: AnalyzerCall {
+            ingest: Arc::clone(ingest),
+            client: service.analyzer.clone(),
+            namings: Arc::clone(&service.namings),
+            capture,
+            options,
+            deadline,
+        },
         used,
-        options,
-        deadline,
         ended: scope.token().clone(),
         sink,
     };

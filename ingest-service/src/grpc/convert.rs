@@ -255,7 +255,7 @@ pub(super) fn time(
     }
 }
 
-fn time_to_proto(time: Timestamp) -> weir_shared::proto::Timestamp {
+pub(super) fn time_to_proto(time: Timestamp) -> weir_shared::proto::Timestamp {
     weir_shared::proto::Timestamp {
         seconds: time.0.div_euclid(MICROS),
         nanos: i32::try_from(time.0.rem_euclid(MICROS) * 1000).unwrap_or(0),

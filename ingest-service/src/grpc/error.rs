@@ -92,6 +92,22 @@ pub(super) fn status(error: Error) -> Status {
             tracing::error!(capture.id = %capture, "a stored object is missing");
             begin(Code::DataLoss, "STORED_OBJECT_MISSING", text).build()
         }
+        Error::AnalysisUnknown(_) => begin(Code::NotFound, "ANALYSIS_UNKNOWN", text).build(),
+        Error::AnalysisDiffers { field } => {
+            begin(Code::AlreadyExists, "ANALYSIS_PARAMS_DIFFER", text)
+                .metadata("field", field)
+                .build()
+        }
+        Error::TooManyAnalyses(limit, _) => begin(Code::ResourceExhausted, "QUOTA", text.clone())
+            .quota(limit, &text)
+            .build(),
+        Error::BeyondRecords { records } => begin(Code::OutOfRange, "RANGE", text)
+            .metadata("records", records)
+            .build(),
+        Error::ResultsDamaged(analysis) => {
+            tracing::error!(analysis.id = %analysis, "stored results are gone or damaged");
+            begin(Code::DataLoss, "STORED_RESULTS_DAMAGED", text).build()
+        }
         Error::Overloaded => begin(Code::Unavailable, "OVERLOADED", text)
             .retry_after(RETRY_ANALYZER_AFTER)
             .build(),

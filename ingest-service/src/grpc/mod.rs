@@ -1,6 +1,7 @@
 //! The service on the wire: parses requests into domain types, once, and tells
 //! the domain's answers and errors.
 
+mod analyses;
 mod analyze;
 mod convert;
 mod error;
@@ -27,7 +28,8 @@ use weir_shared::{
     },
 };
 
-use analyze::Namings;
+pub(crate) use analyses::{AnalysesApi, RemoteAnalyzer};
+pub(crate) use analyze::Namings;
 pub(crate) use analyze::connect;
 pub use analyze::{AnalyzerClient, analyzer_client, analyzer_endpoint};
 pub(crate) use receive::Metered;
@@ -51,11 +53,15 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) fn new(ingest: Arc<Ingest>, analyzer: AnalyzerClient) -> Self {
+    pub(crate) fn new(
+        ingest: Arc<Ingest>,
+        analyzer: AnalyzerClient,
+        namings: Arc<Namings>,
+    ) -> Self {
         Self {
             ingest,
             analyzer,
-            namings: Arc::default(),
+            namings,
         }
     }
 

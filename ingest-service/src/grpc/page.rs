@@ -207,7 +207,7 @@ mod tests {
             rig.ingest.create(&spec).await.unwrap();
         }
         let client = connect("http://127.0.0.1:1").unwrap();
-        let service = Service::new(Arc::clone(&rig.ingest), client);
+        let service = Service::new(Arc::clone(&rig.ingest), client, Arc::default());
         let (mut sizes, mut ids, mut token) = (Vec::new(), Vec::new(), String::new());
         loop {
             let request = Request::new(request(page_size, &token, "a"));

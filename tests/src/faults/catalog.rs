@@ -1,3 +1,5 @@
+mod analyses;
+
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -23,7 +25,7 @@ use super::{Fate, Faults};
 /// done: each is a transaction.
 #[derive(Debug)]
 pub struct FaultyCatalog {
-    catalog: Arc<dyn Catalog>,
+    pub(super) catalog: Arc<dyn Catalog>,
     faults: Faults,
 }
 
@@ -33,7 +35,7 @@ impl FaultyCatalog {
         Self { catalog, faults }
     }
 
-    async fn fated<T: Send>(
+    pub(super) async fn fated<T: Send>(
         &self,
         operation: impl Future<Output = Result<T, CatalogError>> + Send,
     ) -> Result<T, CatalogError> {

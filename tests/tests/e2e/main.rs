@@ -7,6 +7,7 @@
     reason = "a panic is how a test fails, what it printed is shown then, and its futures are few"
 )]
 
+mod analyses;
 mod analysis;
 mod catalog;
 mod damage;
@@ -27,5 +28,6 @@ mod slots;
 mod sources;
 mod starting;
 mod storage;
+mod takeover;
 mod verifying;
 mod watching;

@@ -2,7 +2,7 @@
 
 use super::{
     super::{CatalogError, Times},
-    contents, events, fold, row, seal,
+    analyses, contents, events, fold, row, seal,
     session::{Session, sql},
 };
 use crate::domain::{
@@ -138,13 +138,14 @@ pub(super) async fn expire<S: Session>(
 }
 
 /// Chunk rows and labels go with the row they refer to.
-async fn remove(
-    db: &mut impl Session,
+async fn remove<S: Session>(
+    db: &mut S,
     capture: &Capture,
     fact: impl Fn(CaptureFacts) -> Fact,
     now: Timestamp,
 ) -> Result<(), CatalogError> {
     let uid = capture.uid;
+    let mut told = analyses::remove_of(db, uid, now).await?;
     sql("UPDATE segments SET state = 2, at_us = $1 WHERE uid = $2 AND state = 1")
         .bind(now.0)
         .bind(uid.as_bytes())
@@ -155,5 +156,6 @@ async fn remove(
         .execute(&mut *db)
         .await?;
     contents::gone_if_unused(db, capture.content, now).await?;
-    events::append(db, &[events::about(capture, fact)], now).await
+    told.push(events::about(capture, fact));
+    events::append(db, &told, now).await
 }

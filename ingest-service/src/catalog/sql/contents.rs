@@ -48,6 +48,13 @@ pub(super) async fn of<S: Session>(
         };
         contents.insert(row::uid(found, "content")?, content);
     }
+    let analyses = sql("SELECT id FROM analyses WHERE id IN ")
+        .push_list(ids())
+        .all(db)
+        .await?;
+    for found in &analyses {
+        contents.insert(row::uid(found, "id")?, Content::Rows);
+    }
     Ok(contents.into_iter().collect())
 }
 
@@ -94,6 +101,15 @@ pub(super) async fn gone_if_unused(
     if used.bind(content.as_bytes()).optional(db).await?.is_some() {
         return Ok(());
     }
+    gone(db, content, now).await
+}
+
+/// Nobody has it, and nobody will have it again.
+pub(super) async fn gone(
+    db: &mut impl Session,
+    content: Uid,
+    now: Timestamp,
+) -> Result<(), CatalogError> {
     sql("INSERT INTO gone_contents (content, at_us) VALUES ($1, $2) ON CONFLICT DO NOTHING")
         .bind(content.as_bytes())
         .bind(now.0)

@@ -3,6 +3,8 @@
 //! A transaction that changes a capture first locks its row, so what it read
 //! can't change under it. The order of locks is in [`commit`].
 
+mod analyses;
+mod analysis_log;
 mod captures;
 mod commit;
 mod contents;

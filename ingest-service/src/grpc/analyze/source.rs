@@ -29,7 +29,7 @@ const NAMINGS_MAX: usize = 2;
 
 /// Bounds the memory that the naming of large captures takes.
 #[derive(Debug)]
-pub(in crate::grpc) struct Namings(Arc<Semaphore>);
+pub(crate) struct Namings(Arc<Semaphore>);
 
 impl Default for Namings {
     fn default() -> Self {

@@ -87,7 +87,8 @@ async fn serve(script: Option<Script>) -> Served {
     };
     let items = vec![open("cap", declared), chunk(0, "ab"), chunk(1, "c")];
     upload(&rig, items).await.unwrap();
-    let service = Service::new(Arc::clone(&rig.ingest), connect(&url).unwrap());
+    let client = connect(&url).unwrap();
+    let service = Service::new(Arc::clone(&rig.ingest), client, Arc::default());
     Served {
         rig,
         service,
