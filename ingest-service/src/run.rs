@@ -18,7 +18,11 @@ use weir_shared::{
 use crate::{
     catalog::{self, Catalog},
     config::Config,
-    domain::{analyses::Analyses, dispatch::handler::Registry, ingest::Ingest},
+    domain::{
+        analyses::{Analyses, AnalyzeOnSeal},
+        dispatch::handler::Registry,
+        ingest::Ingest,
+    },
     grpc::{self, AnalysesApi, AnalyzerClient, Metered, Namings, RemoteAnalyzer, Service},
 };
 
@@ -154,7 +158,7 @@ pub async fn run_when(
     let lifecycle = Lifecycle::default();
     tracing::info!(address = ?listener.local_addr(), store = config.store, "ingest-service listens");
     let served = Served {
-        service: async { Ok(start(&config, deps.await?, &lifecycle)) },
+        service: async { start(&config, deps.await?, &lifecycle) },
         names: &[SERVICE, ANALYSES_SERVICE],
         oversized: &[
             ("/weir.ingest.v1.IngestService/PutChunk", "CHUNK_SIZE"),
@@ -165,7 +169,7 @@ pub async fn run_when(
 }
 
 /// Starts what the service does by itself, and gives what answers its calls.
-fn start(config: &Config, deps: Deps, lifecycle: &Lifecycle) -> Metered<Routes> {
+fn start(config: &Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow::Result<Metered<Routes>> {
     let ingest = Ingest::start(
         deps.catalog,
         deps.store,
@@ -176,7 +180,6 @@ fn start(config: &Config, deps: Deps, lifecycle: &Lifecycle) -> Metered<Routes> 
     let tasks = &lifecycle.tasks;
     tasks.spawn(Arc::clone(&ingest).keep_alive());
     tasks.spawn(Arc::clone(&ingest).follow_events());
-    tasks.spawn(Arc::clone(&ingest).dispatch(deps.handlers));
     tasks.spawn(Arc::clone(&ingest).expire_captures());
     tasks.spawn(Arc::clone(&ingest).fold_captures());
     tasks.spawn(Arc::clone(&ingest).sweep_orphans(config.sweep()));
@@ -189,6 +192,10 @@ fn start(config: &Config, deps: Deps, lifecycle: &Lifecycle) -> Metered<Routes> 
     let settings = config.analyses.settings();
     let analyses = Analyses::new(Arc::clone(&ingest), analyzer, settings);
     tasks.spawn(Arc::clone(&analyses).run_queued());
+    let mut handlers = deps.handlers;
+    let on_seal = AnalyzeOnSeal::new(Arc::clone(&analyses), config.analyses.on_seal);
+    handlers.add(Arc::new(on_seal))?;
+    tasks.spawn(Arc::clone(&ingest).dispatch(handlers));
 
     let service = Service::new(Arc::clone(&ingest), deps.analyzer, namings);
     let service = IngestServiceServer::new(service)
@@ -197,5 +204,5 @@ fn start(config: &Config, deps: Deps, lifecycle: &Lifecycle) -> Metered<Routes> 
         .accept_compressed(CompressionEncoding::Zstd);
     let background = AnalysesServiceServer::new(AnalysesApi::new(Arc::clone(&ingest), analyses));
     let routes = Routes::new(service).add_service(background);
-    Metered::new(routes.prepare(), &ingest)
+    Ok(Metered::new(routes.prepare(), &ingest))
 }

@@ -21,6 +21,9 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// See the module.
 #[derive(Clone, Debug, clap::Args)]
 pub struct AnalysesConfig {
+    /// Analyze each capture once it is sealed, but for those whose spec says otherwise.
+    #[arg(long = "analyze-on-seal", env = "WEIR_ANALYZE_ON_SEAL")]
+    pub on_seal: bool,
     /// Background analyses that this service runs at once; 0: it runs none.
     #[arg(long = "analyses-max", env = "WEIR_ANALYSES_MAX", default_value_t = RUNNING_MAX, value_parser = clap::value_parser!(u32).range(0..=1000))]
     pub running_max: u32,
@@ -39,6 +42,7 @@ pub struct AnalysesConfig {
 impl Default for AnalysesConfig {
     fn default() -> Self {
         Self {
+            on_seal: false,
             running_max: RUNNING_MAX,
             waiting_max: WAITING_MAX,
             duration_max: DURATION_MAX,

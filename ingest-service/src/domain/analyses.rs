@@ -5,6 +5,7 @@ mod attempt;
 mod board;
 mod gather;
 mod metrics;
+mod on_seal;
 mod results;
 mod retry;
 mod runner;
@@ -31,6 +32,7 @@ use board::Board;
 use metrics::Metrics;
 use results::Results;
 
+pub use on_seal::AnalyzeOnSeal;
 pub use results::Records;
 pub use watch::{AnalysisWatch, Seen};
 

@@ -1,17 +1,16 @@
 //! Background analyses, from the request to what is left of them.
 
-use tonic::{Code, Status};
+mod requests;
+
+use tonic::Code;
 use weir_shared::proto::{
     analyzer::v1::{AnalysisOptions, AnalysisRecord, FileFormat, RecordKind, Verdict},
-    ingest::v1::{
-        Analysis, AnalysisState, DeleteCaptureRequest, ListAnalysesRequest, StartAnalysisRequest,
-    },
+    ingest::v1::{Analysis, AnalysisState, DeleteCaptureRequest, StartAnalysisRequest},
 };
 use weir_tests::{
     background::{Background, wanted},
-    errors::{check_error, check_invalid_field, check_quota, check_refused},
+    errors::{check_error, check_refused},
     gate::Gate,
-    messages::{chunk, open},
     pair::{Pair, Setup},
     recordings, synth,
     until::{until, within},
@@ -83,47 +82,6 @@ async fn options_hold_for_background_analyses_too() {
     assert_eq!(records, attached.records);
     assert_eq!(analysis.options, Some(options));
     assert_eq!(analysis.summary.unwrap().verdict(), Verdict::Limited);
-}
-
-#[tokio::test]
-async fn a_request_id_makes_one_analysis() {
-    let pair = Pair::start().await;
-    let (caller, background) = (pair.caller(), pair.background());
-    let bytes = recordings::bytes("dns.pcap");
-    caller.store("c", &bytes, 1 << 20).await;
-    caller.store("d", &bytes, 1 << 20).await;
-    let request = StartAnalysisRequest {
-        request_id: "r:1".to_owned(),
-        ..wanted("c")
-    };
-    let (first, _) = ended(&background, request.clone()).await;
-    let again = background.start(request.clone()).await.unwrap();
-    assert_eq!(again, first);
-    // Whatever is unset is its default.
-    let unset = StartAnalysisRequest {
-        options: None,
-        ..request.clone()
-    };
-    assert_eq!(background.start(unset).await.unwrap(), first);
-    let other = StartAnalysisRequest {
-        capture_id: "d".to_owned(),
-        ..request.clone()
-    };
-    let limited = StartAnalysisRequest {
-        options: Some(AnalysisOptions {
-            packet_limit: 1,
-            ..Default::default()
-        }),
-        ..request
-    };
-    for differs in [other, limited] {
-        let refused = background.start(differs).await;
-        check_refused(refused, Code::AlreadyExists, "ANALYSIS_PARAMS_DIFFER");
-    }
-    // Without an id each is a new one.
-    let (one, two) = (wanted("c"), wanted("c"));
-    let (one, two) = (background.start(one).await, background.start(two).await);
-    assert_ne!(one.unwrap().analysis_id, two.unwrap().analysis_id);
 }
 
 /// An analyzer that waits before the part of a capture that is read after the first one.
@@ -301,135 +259,4 @@ async fn an_analyzer_that_is_away_is_tried_again_and_then_given_up() {
     assert_eq!(analysis.state(), AnalysisState::Failed);
     assert_eq!(analysis.failure_reason, "ANALYZER_UNAVAILABLE");
     assert_eq!(analysis.attempts, 5);
-}
-
-#[tokio::test]
-async fn analyses_are_listed_page_by_page() {
-    let pair = Pair::with(Setup {
-        ingest: Some(|config| config.analyses.running_max = 0),
-        ..Setup::default()
-    })
-    .await;
-    let (caller, background) = (pair.caller(), pair.background());
-    for id in ["c", "d"] {
-        caller
-            .store(id, &recordings::bytes("dns.pcap"), 1 << 20)
-            .await;
-    }
-    let mut ids = Vec::new();
-    for capture in ["c", "d", "c", "c"] {
-        let started = background.start(wanted(capture)).await.unwrap();
-        ids.push(started.analysis_id);
-    }
-    background.cancel(&ids[3]).await.unwrap();
-    let listed = async |request: ListAnalysesRequest| {
-        let (mut pages, mut page_token) = (Vec::new(), String::new());
-        loop {
-            let request = ListAnalysesRequest {
-                page_token,
-                ..request.clone()
-            };
-            let page = background.list(request).await.unwrap();
-            let ids = page.analyses.into_iter().map(|a| a.analysis_id);
-            pages.push(ids.collect::<Vec<_>>());
-            page_token = page.next_page_token;
-            if page_token.is_empty() {
-                return pages;
-            }
-        }
-    };
-    let [a, b, c, d] = [0, 1, 2, 3].map(|n: usize| ids[n].clone());
-    let all = ListAnalysesRequest::default();
-    assert_eq!(
-        listed(all.clone()).await,
-        [[d.clone(), c.clone(), b.clone(), a.clone()]]
-    );
-    let paged = ListAnalysesRequest {
-        page_size: 2,
-        ..all.clone()
-    };
-    let pages = [[d.clone(), c.clone()], [b.clone(), a.clone()]];
-    assert_eq!(listed(paged).await, pages);
-    let of_capture = ListAnalysesRequest {
-        capture_id: "c".to_owned(),
-        state: AnalysisState::Queued.into(),
-        ..all
-    };
-    assert_eq!(listed(of_capture).await, [[c, a]]);
-}
-
-#[tokio::test]
-async fn bad_requests_get_typed_errors() {
-    let pair = Pair::with(Setup {
-        ingest: Some(|config| {
-            config.analyses.running_max = 0;
-            config.analyses.waiting_max = 1;
-        }),
-        ..Setup::default()
-    })
-    .await;
-    let (caller, background) = (pair.caller(), pair.background());
-    caller
-        .upload(vec![open("open"), chunk(0, "x")])
-        .await
-        .unwrap();
-    caller
-        .store("c", &recordings::bytes("dns.pcap"), 1 << 20)
-        .await;
-    let refusal = async |request: StartAnalysisRequest| -> Status {
-        background.start(request).await.unwrap_err()
-    };
-    check_error(
-        &refusal(wanted("nobody")).await,
-        Code::NotFound,
-        "CAPTURE_UNKNOWN",
-    );
-    let unsealed = refusal(wanted("open")).await;
-    check_error(&unsealed, Code::FailedPrecondition, "CAPTURE_NOT_SEALED");
-    check_invalid_field(&refusal(wanted("A b")).await, "capture_id");
-    let id = StartAnalysisRequest {
-        request_id: "a b".to_owned(),
-        ..wanted("c")
-    };
-    check_invalid_field(&refusal(id).await, "request_id");
-
-    let waiting = background.start(wanted("c")).await.unwrap();
-    check_quota(&refusal(wanted("c")).await, "analyses_waiting_max");
-    let unknown = "0192b9c0-7f00-7000-8000-000000000001";
-    for id in [unknown, "x", ""] {
-        let is_one = id == unknown;
-        let refused = [
-            background.get(id).await.unwrap_err(),
-            background.cancel(id).await.unwrap_err(),
-            background.watch(id, 0).await.unwrap_err(),
-        ];
-        for status in refused {
-            match is_one {
-                true => check_error(&status, Code::NotFound, "ANALYSIS_UNKNOWN"),
-                false => check_invalid_field(&status, "analysis_id"),
-            }
-        }
-    }
-    background.cancel(&waiting.analysis_id).await.unwrap();
-    let beyond = background.watch(&waiting.analysis_id, 1).await;
-    check_refused(beyond, Code::OutOfRange, "RANGE");
-    for (request, field) in [
-        (
-            ListAnalysesRequest {
-                page_token: "zz".to_owned(),
-                ..Default::default()
-            },
-            "page_token",
-        ),
-        (
-            ListAnalysesRequest {
-                state: 99,
-                ..Default::default()
-            },
-            "state",
-        ),
-    ] {
-        let refused = background.list(request).await.unwrap_err();
-        check_invalid_field(&refused, field);
-    }
 }
