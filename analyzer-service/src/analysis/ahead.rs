@@ -6,9 +6,10 @@
 
 use std::{
     io::Read,
+    mem,
     ops::ControlFlow,
     panic,
-    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    sync::mpsc::{Receiver, RecvError, SyncSender, TryRecvError, sync_channel},
     thread,
 };
 
@@ -19,17 +20,27 @@ use super::{
 };
 use crate::record::Progress;
 
-/// Blocks under way: one that is worked on, and enough that neither thread waits for the other
-/// when a block takes it longer. With their packets some 2 MiB.
-const BLOCKS_MAX: usize = 4;
+/// Blocks under way: those that are worked on, and as many again, so that neither thread waits
+/// for the other when a block takes it longer. With their packets some 3 MiB.
+const BLOCKS_MAX: usize = 8;
+
+/// Blocks told of at once when there are as many to go on with: waking a thread that waits takes
+/// as long as some hundred packets.
+const BLOCKS_AT_ONCE: usize = 4;
 
 /// A block with a record that is longer than usual is under way alone: it may have 32 MiB.
 const BLOCK_BYTES_MAX: usize = 1 << 20;
 
-/// What is said and not handed out yet: a batch is at most some 256 KiB, and usually a tenth.
-const SAID_MAX: usize = 16;
+/// Events and polls told of at once, however few blocks they are of: a batch is at most some
+/// 256 KiB, and usually a tenth.
+const SAID_AT_ONCE: usize = 8;
 
-/// What the working thread says.
+/// What is told and not handed out yet, so many of them each.
+const TOLD_MAX: usize = 2;
+
+/// What the working thread says, in order.
+type Told = Vec<Said>;
+
 enum Said {
     Event(Event),
     Poll(Progress),
@@ -46,10 +57,10 @@ pub(super) fn run<R: Read>(
 ) -> Result<Working, Halt> {
     thread::scope(|scope| {
         let (blocks, to_work) = sync_channel(BLOCKS_MAX);
-        let (say, said) = sync_channel(SAID_MAX);
-        let worker = scope.spawn(move || work(working, &to_work, say));
+        let (tell, told) = sync_channel(TOLD_MAX);
+        let worker = scope.spawn(move || work(working, &to_work, tell));
         let mut ahead = Ahead {
-            said,
+            told,
             under_way: 0,
             spare: Vec::new(),
         };
@@ -91,33 +102,37 @@ pub(super) fn run<R: Read>(
 
 /// The caller's side.
 struct Ahead {
-    said: Receiver<Said>,
+    told: Receiver<Told>,
     under_way: usize,
     /// Blocks that are done with.
     spare: Vec<Block>,
 }
 
 impl Ahead {
-    /// Hands out what is said, and waits until no more than `most` blocks are under way. False
+    /// Hands out what is told, and waits until no more than `most` blocks are under way. False
     /// when the other thread has ended.
     fn hand_out(&mut self, most: usize, sink: &mut dyn Sink) -> Result<bool, Halt> {
         loop {
-            let said = match self.under_way > most {
-                true => self.said.recv().ok(),
-                false => match self.said.try_recv() {
-                    Ok(said) => Some(said),
+            let told = match self.under_way > most {
+                true => self.told.recv().ok(),
+                false => match self.told.try_recv() {
+                    Ok(told) => Some(told),
                     Err(_) => return Ok(true),
                 },
             };
-            let Some(said) = said else { return Ok(false) };
-            self.take(said, sink)?;
+            let Some(told) = told else { return Ok(false) };
+            for said in told {
+                self.take(said, sink)?;
+            }
         }
     }
 
     /// Hands out all until the other thread ends.
     fn hand_out_all(&mut self, sink: &mut dyn Sink) -> Result<(), Halt> {
-        while let Ok(said) = self.said.recv() {
-            self.take(said, sink)?;
+        while let Ok(told) = self.told.recv() {
+            for said in told {
+                self.take(said, sink)?;
+            }
         }
         Ok(())
     }
@@ -138,25 +153,66 @@ impl Ahead {
 }
 
 /// Is the working thread; none when nobody listens.
-fn work(mut working: Working, blocks: &Receiver<Block>, say: SyncSender<Said>) -> Option<Working> {
-    let mut outlet = Outlet(say);
-    while let Ok(block) = blocks.recv() {
-        if working.block(&block, &mut outlet).is_break() {
-            return None;
-        }
-        if outlet.say(Said::Done(block)).is_break() {
+fn work(mut working: Working, blocks: &Receiver<Block>, tell: SyncSender<Told>) -> Option<Working> {
+    let mut outlet = Outlet::new(tell);
+    loop {
+        let block = match blocks.try_recv() {
+            Ok(block) => block,
+            // The other thread may wait for what was not told of.
+            Err(TryRecvError::Empty) if outlet.tell().is_continue() => match blocks.recv() {
+                Ok(block) => block,
+                Err(RecvError) => return Some(working),
+            },
+            Err(TryRecvError::Empty) => return None,
+            Err(TryRecvError::Disconnected) => {
+                return outlet.tell().is_continue().then_some(working);
+            }
+        };
+        let worked = working.block(&block, &mut outlet);
+        if worked.is_break() || outlet.done(block).is_break() {
             return None;
         }
     }
-    Some(working)
 }
 
 /// To the caller's thread.
-struct Outlet(SyncSender<Said>);
+struct Outlet {
+    tell: SyncSender<Told>,
+    said: Told,
+    /// Of those, blocks.
+    n_blocks: usize,
+}
 
 impl Outlet {
-    fn say(&self, said: Said) -> ControlFlow<()> {
-        match self.0.send(said) {
+    fn new(tell: SyncSender<Told>) -> Self {
+        Self {
+            tell,
+            said: Told::new(),
+            n_blocks: 0,
+        }
+    }
+
+    fn done(&mut self, block: Block) -> ControlFlow<()> {
+        self.n_blocks += 1;
+        self.say(Said::Done(block))
+    }
+
+    fn say(&mut self, said: Said) -> ControlFlow<()> {
+        self.said.push(said);
+        let n_others = self.said.len() - self.n_blocks;
+        match self.n_blocks >= BLOCKS_AT_ONCE || n_others >= SAID_AT_ONCE {
+            true => self.tell(),
+            false => ControlFlow::Continue(()),
+        }
+    }
+
+    /// Tells what was said, if anything.
+    fn tell(&mut self) -> ControlFlow<()> {
+        if self.said.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        self.n_blocks = 0;
+        match self.tell.send(mem::take(&mut self.said)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),
         }

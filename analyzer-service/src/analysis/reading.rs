@@ -9,7 +9,7 @@ use std::{
 use super::POLL_BYTES;
 use crate::{
     capture::{CaptureReader, Item, Packet},
-    decode::{self, Frame, Plain},
+    decode::{self, ChecksumErrors, Frame, Plain},
     record::{CaptureInfo, Interface, Time, Verdict},
     summary::Traffic,
 };
@@ -36,31 +36,46 @@ enum Info {
 pub(super) struct Block {
     bytes: Vec<u8>,
     entries: Vec<Entry>,
+    /// Of the entries that have such headers.
+    plains: Vec<Plain>,
     /// Taken from a compressed file when this was read.
     stored_bytes: Option<u64>,
     /// The capture is over behind it.
     pub(super) is_last: bool,
 }
 
-/// An item of the capture.
+/// An item of the capture. One for each packet goes from thread to thread: no larger than a
+/// cache line.
 #[derive(Debug)]
 struct Entry {
-    /// Where the next one begins, in the decompressed capture.
-    next_offset: u64,
-    packet: Option<Entered>,
-}
-
-#[derive(Debug)]
-struct Entered {
-    /// In the capture.
-    number: u64,
-    time: Option<Time>,
+    /// Of no meaning without `has_time`.
+    time: Time,
+    has_time: bool,
     bad_time: bool,
     link_type: u16,
     wire_bytes: u32,
-    data: Range<usize>,
-    /// What its headers say, unless it is an odd one.
-    plain: Option<Plain>,
+    /// Where the packet is in the block's bytes, which are 32 MiB at most.
+    data: Range<u32>,
+    /// Of the packet in the capture.
+    number: u64,
+    /// Where the next one begins, in the decompressed capture.
+    next_offset: u64,
+    headers: Headers,
+}
+
+const _: () = assert!(size_of::<Entry>() == 64);
+
+/// What is known of an item's headers.
+#[derive(Clone, Copy, Debug)]
+enum Headers {
+    /// It is no packet.
+    None,
+    /// As `decode::usual` says.
+    Usual(ChecksumErrors),
+    /// Its place among the block's.
+    Plain(u32),
+    /// They take a walk through its layers.
+    Odd,
 }
 
 /// An item for whoever works on the block.
@@ -68,8 +83,16 @@ pub(super) struct Worked<'b> {
     pub(super) next_offset: u64,
     /// Bytes of the file that were done with.
     pub(super) stored_bytes: u64,
-    /// With its number in the capture and its headers.
-    pub(super) packet: Option<(Packet<'b>, u64, Option<&'b Plain>)>,
+    pub(super) packet: Option<Taken<'b>>,
+}
+
+/// A packet out of a block.
+pub(super) struct Taken<'b> {
+    pub(super) packet: Packet<'b>,
+    /// In the capture.
+    pub(super) number: u64,
+    headers: Headers,
+    plains: &'b [Plain],
 }
 
 impl<R: Read> Reading<R> {
@@ -85,6 +108,7 @@ impl<R: Read> Reading<R> {
     /// The next block, in the place of one that is done with.
     pub(super) fn next(&mut self, mut block: Block) -> io::Result<Block> {
         block.entries.clear();
+        block.plains.clear();
         // What comes first may have to be read.
         let mut item = Some(self.reader.advance()?);
         block.stored_bytes = self.reader.compressed_bytes();
@@ -95,7 +119,8 @@ impl<R: Read> Reading<R> {
                 block.is_last = true;
                 break;
             }
-            block.entries.push(self.entry());
+            let entry = self.entry(&mut block.plains);
+            block.entries.push(entry);
             item = self.reader.advance_at_hand()?;
         }
         block.bytes = self.reader.take_buffer(block.bytes);
@@ -134,44 +159,58 @@ impl<R: Read> Reading<R> {
 
     /// The current item.
     #[inline]
-    fn entry(&mut self) -> Entry {
+    fn entry(&mut self, plains: &mut Vec<Plain>) -> Entry {
         let next_offset = self.reader.next_offset();
         let Some((packet, data)) = self.reader.packet_in_buffer() else {
             return Entry {
+                time: Time::default(),
+                has_time: false,
+                bad_time: false,
+                link_type: 0,
+                wire_bytes: 0,
+                data: 0..0,
+                number: 0,
                 next_offset,
-                packet: None,
+                headers: Headers::None,
             };
         };
-        let plain = decode::usual(&packet).or_else(|| odd(&packet, &mut self.traffic));
-        if let Some(plain) = &plain {
-            self.traffic.packet(&packet, Some(plain.ends()));
-        }
+        let headers = match decode::usual(&packet) {
+            Some(usual) => {
+                self.traffic.packet(&packet, Some(usual.ends));
+                Headers::Usual(usual.checksum_errors)
+            }
+            None => odd(&packet, &mut self.traffic, plains),
+        };
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         Entry {
+            time: packet.time.unwrap_or_default(),
+            has_time: packet.time.is_some(),
+            bad_time: packet.bad_time,
+            link_type: packet.link_type,
+            wire_bytes: packet.wire_bytes,
+            data: place(data.start)..place(data.end),
+            number: self.reader.packet_number(),
             next_offset,
-            packet: Some(Entered {
-                number: self.reader.packet_number(),
-                time: packet.time,
-                bad_time: packet.bad_time,
-                link_type: packet.link_type,
-                wire_bytes: packet.wire_bytes,
-                data,
-                plain,
-            }),
+            headers,
         }
     }
 }
 
-/// A packet that takes a walk through its layers. One that is not even plain then is counted.
+/// A packet that takes a walk through its layers: what is kept of it when it turns out plain.
 #[cold]
-fn odd(packet: &Packet<'_>, traffic: &mut Traffic) -> Option<Plain> {
+fn odd(packet: &Packet<'_>, traffic: &mut Traffic, plains: &mut Vec<Plain>) -> Headers {
     let mut frame = Frame::default();
     decode::decode(packet, &mut frame);
-    let plain = Plain::of(&frame, packet.data);
-    if plain.is_none() {
-        let ends = frame.ip.as_ref().map(|ip| (ip.source, ip.target));
-        traffic.packet(packet, ends);
+    let ends = frame.ip.as_ref().map(|ip| (ip.source, ip.target));
+    traffic.packet(packet, ends);
+    let place = u32::try_from(plains.len()).ok();
+    match (place, Plain::of(&frame, packet.data)) {
+        (Some(place), Some(plain)) => {
+            plains.push(plain);
+            Headers::Plain(place)
+        }
+        _ => Headers::Odd,
     }
-    plain
 }
 
 impl Block {
@@ -185,23 +224,46 @@ impl Block {
         self.entries.iter().map(|entry| Worked {
             next_offset: entry.next_offset,
             stored_bytes: self.stored_bytes.unwrap_or(entry.next_offset),
-            packet: entry.packet.as_ref().map(|packet| {
-                let data = self.bytes.get(packet.data.clone()).unwrap_or_default();
-                let plain = packet.plain.as_ref();
-                (packet.packet(data), packet.number, plain)
-            }),
+            packet: self.packet(entry),
+        })
+    }
+
+    fn packet(&self, entry: &Entry) -> Option<Taken<'_>> {
+        if matches!(entry.headers, Headers::None) {
+            return None;
+        }
+        let place = |at: u32| usize::try_from(at).unwrap_or(usize::MAX);
+        let data = place(entry.data.start)..place(entry.data.end);
+        Some(Taken {
+            packet: Packet {
+                time: entry.has_time.then_some(entry.time),
+                bad_time: entry.bad_time,
+                link_type: entry.link_type,
+                wire_bytes: entry.wire_bytes,
+                data: self.bytes.get(data).unwrap_or_default(),
+            },
+            number: entry.number,
+            headers: entry.headers,
+            plains: &self.plains,
         })
     }
 }
 
-impl Entered {
-    fn packet<'b>(&self, data: &'b [u8]) -> Packet<'b> {
-        Packet {
-            time: self.time,
-            bad_time: self.bad_time,
-            link_type: self.link_type,
-            wire_bytes: self.wire_bytes,
-            data,
+impl<'b> Taken<'b> {
+    /// Writes what its headers say into a frame that is a default.
+    #[inline]
+    pub(super) fn decode(&self, frame: &mut Frame<'b>) {
+        let data = self.packet.data;
+        match self.headers {
+            Headers::Usual(errors) => return decode::restore_usual(data, errors, frame),
+            Headers::Plain(place) => {
+                let place = usize::try_from(place).unwrap_or(usize::MAX);
+                if let Some(plain) = self.plains.get(place) {
+                    return plain.restore(data, frame);
+                }
+            }
+            Headers::None | Headers::Odd => {}
         }
+        decode::decode(&self.packet, frame);
     }
 }

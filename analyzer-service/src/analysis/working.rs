@@ -5,12 +5,9 @@ use std::ops::ControlFlow;
 use super::{
     Options, POLL_BYTES, POLL_PACKETS, Sink,
     packets::Packets,
-    reading::{Block, Worked},
+    reading::{Block, Taken, Worked},
 };
-use crate::{
-    decode::{self, Frame},
-    record::Progress,
-};
+use crate::{decode::Frame, record::Progress};
 
 pub(super) struct Working {
     pub(super) packets: Packets,
@@ -35,12 +32,10 @@ impl Working {
                 packet,
             } = item;
             let is_packet = packet.is_some();
-            if let Some((packet, number, plain)) = packet {
+            if let Some(taken) = packet {
                 let mut frame = Frame::default();
-                match plain {
-                    Some(plain) => plain.restore(packet.data, &mut frame),
-                    None => decode::decode(&packet, &mut frame),
-                }
+                taken.decode(&mut frame);
+                let Taken { packet, number, .. } = taken;
                 self.packets.packet(&packet, &frame, number, sink)?;
             }
             let packets_due = is_packet && self.packets.n_packets.is_multiple_of(POLL_PACKETS);

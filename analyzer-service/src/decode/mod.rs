@@ -24,6 +24,7 @@ pub use self::{
     path::{Layer, Path, SERVICES_MAX},
     plain::Plain,
     tunnel::{Encapsulation, Inner, LINKS_MAX, TUNNELS_MAX},
+    usual::Usual,
 };
 use crate::{capture::Packet, record::IcmpKind};
 
@@ -220,8 +221,15 @@ pub struct Udp<'a> {
 /// Reads the headers of a usual packet, at a third of what [`decode`] costs; none of another.
 #[must_use]
 #[inline]
-pub fn usual(packet: &Packet<'_>) -> Option<Plain> {
+pub fn usual(packet: &Packet<'_>) -> Option<Usual> {
     usual::read(packet)
+}
+
+/// Writes the headers of a packet that is [`usual`] and has these errors into a frame that is
+/// a default.
+#[inline]
+pub fn restore_usual<'a>(data: &'a [u8], errors: ChecksumErrors, frame: &mut Frame<'a>) {
+    usual::restore(data, errors, frame);
 }
 
 /// Reads the headers of `packet`, up to its first IP packet, into a frame that is a default:

@@ -134,6 +134,18 @@ pub const SERVICES_MAX: usize = 0x80;
 pub struct Path(u128);
 
 impl Path {
+    /// With these layers, outermost first, at most [`LAYERS_MAX`].
+    pub(super) const fn of<const N: usize>(layers: [Layer; N]) -> Self {
+        assert!(N <= LAYERS_MAX as usize);
+        let mut path = 0;
+        let mut at = 0;
+        while at < N {
+            path = path << 8 | layers[at] as u128;
+            at += 1;
+        }
+        Self(path)
+    }
+
     /// Of a packet whose link type is not decoded.
     #[must_use]
     pub fn other_link(link_type: u16) -> Self {

@@ -9,22 +9,22 @@ use crate::record::IcmpKind;
 /// Unlike the frame it may be kept, and sent to another thread.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plain {
-    pub(super) path: Path,
-    pub(super) source_mac: Option<[u8; 6]>,
-    pub(super) target_mac: Option<[u8; 6]>,
-    pub(super) vlans: Vlans,
-    pub(super) source: IpAddr,
-    pub(super) target: IpAddr,
-    pub(super) protocol: u8,
-    pub(super) bytes: u64,
-    pub(super) payload_bytes: u64,
-    pub(super) checksum_errors: ChecksumErrors,
-    pub(super) transport: Header,
+    path: Path,
+    source_mac: Option<[u8; 6]>,
+    target_mac: Option<[u8; 6]>,
+    vlans: Vlans,
+    source: IpAddr,
+    target: IpAddr,
+    protocol: u8,
+    bytes: u64,
+    payload_bytes: u64,
+    checksum_errors: ChecksumErrors,
+    transport: Header,
 }
 
 /// With the place of the payload in the packet.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Header {
+enum Header {
     Tcp {
         ports: Ports,
         seq: u32,
@@ -154,7 +154,7 @@ fn place(part: &[u8], data: &[u8]) -> Option<Range<u32>> {
 
 /// An empty one is always the same.
 #[inline]
-pub(super) fn range(start: usize, end: usize) -> Option<Range<u32>> {
+fn range(start: usize, end: usize) -> Option<Range<u32>> {
     if start == end {
         return Some(0..0);
     }
