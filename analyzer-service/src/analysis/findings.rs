@@ -25,14 +25,20 @@ struct Open {
 
 impl Open {
     fn is_over(&self, now: Time) -> bool {
-        // Also when time jumps far back: a window is a window.
-        now.since(self.since) > WINDOW || self.since.since(now) > WINDOW
+        is_over(self.since, now)
     }
+}
+
+fn is_over(since: Time, now: Time) -> bool {
+    // Also when time jumps far back: a window is a window.
+    now.since(since) > WINDOW || since.since(now) > WINDOW
 }
 
 #[derive(Debug)]
 pub(super) struct Findings {
     open: HashMap<Subject, Open, RandomState>,
+    /// Earliest and latest of the times since when they are open, or of others before.
+    since: Option<(Time, Time)>,
     n_dropped: u64,
 }
 
@@ -40,6 +46,7 @@ impl Findings {
     pub(super) fn new() -> Self {
         Self {
             open: HashMap::with_hasher(RandomState::new()),
+            since: None,
             n_dropped: 0,
         }
     }
@@ -49,6 +56,8 @@ impl Findings {
     pub(super) fn add(&mut self, evidence: Evidence, stamp: Stamp) -> Option<Record> {
         let n_open = self.open.len();
         let mut closed = None;
+        let (earliest, latest) = self.since.get_or_insert((stamp.time, stamp.time));
+        (*earliest, *latest) = ((*earliest).min(stamp.time), (*latest).max(stamp.time));
         match self.open.entry(evidence.subject.clone()) {
             Entry::Occupied(mut entry) => {
                 if entry.get().is_over(stamp.time) {
@@ -68,7 +77,16 @@ impl Findings {
 
     /// Those whose window is over at the current packet, oldest first.
     pub(super) fn close(&mut self, stamp: Stamp) -> Vec<Record> {
-        self.take(stamp, |open| open.is_over(stamp.time))
+        let now = stamp.time;
+        // What is between two windows that are not over is not either.
+        let is_any = |(earliest, latest)| is_over(earliest, now) || is_over(latest, now);
+        if !self.since.is_some_and(is_any) {
+            return Vec::new();
+        }
+        let over = self.take(stamp, |open| open.is_over(now));
+        let open = || self.open.values().map(|open| open.since);
+        self.since = open().min().zip(open().max());
+        over
     }
 
     /// All of them, oldest first.

@@ -76,6 +76,8 @@ pub struct FlowTable {
     places: Places,
     fragments: Fragments,
     idle_timeout: Option<Duration>,
+    /// The same, for each packet's look.
+    idle_nanos: i128,
     n_max: usize,
     n_flows: u64,
     n_evicted: u64,
@@ -93,6 +95,7 @@ impl FlowTable {
             places: Places::default(),
             fragments: Fragments::new(DATAGRAMS_MAX),
             idle_timeout,
+            idle_nanos: idle_timeout.map_or(i128::MAX, |time| time.as_nanos().cast_signed()),
             n_max: n_max.clamp(1, FLOWS_MAX),
             n_flows: 0,
             n_evicted: 0,
@@ -234,8 +237,7 @@ impl FlowTable {
     /// Why the flow at `index` does not take this packet.
     fn is_over(&self, index: FlowIndex, now: Time, syn: (bool, bool)) -> Option<EndReason> {
         let entry = self.places.get(index)?;
-        let idle = now.since(entry.latest_time);
-        if self.idle_timeout.is_some_and(|timeout| idle > timeout) {
+        if now.0 - entry.latest_time.0 > self.idle_nanos {
             return Some(EndReason::IdleTimeout);
         }
         // The reason is the closed flow's own.
