@@ -41,8 +41,8 @@ pub const POLL_BYTES: u64 = 1 << 20;
 /// Capture time without a packet after which a flow ends, unless told otherwise.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Flows in the table at once, unless told otherwise: about 230 MiB, and a KiB more for
-/// each that a dissector reads.
+/// Flows in the table at once, unless told otherwise: about 230 MiB, and a quarter of a KiB
+/// more for each that a dissector reads.
 pub const FLOWS_MAX: usize = 1 << 19;
 
 /// What an analysis is asked for. Without a duration there is no such limit.

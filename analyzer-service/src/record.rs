@@ -16,7 +16,9 @@ pub use capture::{
     CaptureInfo, Compression, Dropped, FileFormat, Interface, Progress, ProtocolCount, Stop,
     Summary, Talker, TimeSeries, Verdict,
 };
-pub use flow::{ConnState, Counters, EndReason, Flow, IcmpKind, TcpSide, TcpStats};
+pub use flow::{
+    ConnState, Counters, EndReason, Flow, IcmpKind, SERVICES_MAX, Services, TcpSide, TcpStats,
+};
 pub use tunnel::{Tunnel, TunnelKind};
 
 /// Capture time in nanoseconds since the Unix epoch, within years 1 to 9999.

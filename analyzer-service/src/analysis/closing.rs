@@ -5,7 +5,7 @@ use crate::{
     detect::Detectors,
     dissect::{Context, Direction, Dissectors, Output},
     flow::Entry,
-    record::{Body, EndReason, Kind, KindSet, Record},
+    record::{Body, EndReason, Kind, KindSet, Record, Services},
 };
 
 /// Ends flows.
@@ -43,11 +43,7 @@ impl Closing<'_> {
 }
 
 /// The record of a flow's current piece; without a reason an update.
-pub(super) fn record(
-    entry: &Entry,
-    reason: Option<EndReason>,
-    services: Vec<&'static str>,
-) -> Record {
+pub(super) fn record(entry: &Entry, reason: Option<EndReason>, services: Services) -> Record {
     let latest = entry.latest();
     Record {
         time: latest.time,

@@ -8,7 +8,7 @@ use super::{
     slot::{AppSlot, Look, State},
     tcp::{TcpFlow, side},
 };
-use crate::record::KindSet;
+use crate::record::{KindSet, Services};
 
 mod datagrams;
 mod openings;
@@ -113,7 +113,7 @@ impl Dissectors {
 
     /// The services of a flow, in the order recognised.
     #[must_use]
-    pub fn services(&self, slot: &AppSlot) -> Vec<&'static str> {
+    pub fn services(&self, slot: &AppSlot) -> Services {
         let rows = slot.services.iter().flatten();
         rows.filter_map(|row| self.rows.get(*row))
             .map(|row| row.name)

@@ -5,13 +5,11 @@ use super::{
     rows::{Claims, Row, RowSet},
     tcp::TcpFlow,
 };
+use crate::record::SERVICES_MAX;
 
 /// Segments with payload in which an unclaimed TCP flow is looked at for a
 /// protocol: time for a plain text one to agree on TLS (STARTTLS).
 pub(super) const LOOKS_MAX: u8 = 16;
-
-/// A flow changes its protocol once or twice (CONNECT, STARTTLS); more is noise.
-const SERVICES_MAX: usize = 4;
 
 /// What the dissectors keep in a flow. Allocates nothing until one wants the flow.
 #[derive(Debug, Default)]

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     decode::{Frame, Ip, Tcp},
     dissect::{AppSlot, Direction},
-    record::{Counters, EndReason, Flow, FlowRef, IcmpKind, Time, Tunnel},
+    record::{Counters, EndReason, Flow, FlowRef, IcmpKind, Services, Time, Tunnel},
 };
 
 /// IANA protocol number.
@@ -231,7 +231,7 @@ impl Entry {
     /// The record of the current piece; without a reason an update of a flow that goes on.
     /// A closed flow ended by closing, whatever made room of it later.
     #[must_use]
-    pub fn record(&self, reason: Option<EndReason>, services: Vec<&'static str>) -> Flow {
+    pub fn record(&self, reason: Option<EndReason>, services: Services) -> Flow {
         let Part {
             to_server,
             to_client,

@@ -46,15 +46,15 @@ pub(super) fn record(record: domain::Record, sequence: u64) -> pb::AnalysisRecor
 fn dns(dns: domain::DnsTransaction) -> pb::DnsTransaction {
     let answer = |answer: domain::DnsAnswer| pb::DnsAnswer {
         name: answer.name,
-        r#type: answer.record_type,
+        r#type: answer.record_type.into_owned(),
         ttl: answer.ttl,
         data: answer.data,
     };
     pb::DnsTransaction {
         id: dns.id.into(),
         query_name: dns.query_name,
-        query_type: dns.query_type,
-        response_code: dns.response_code,
+        query_type: dns.query_type.into_owned(),
+        response_code: dns.response_code.into_owned(),
         answers: dns.answers.into_iter().map(answer).collect(),
         response_time: dns.response_time.map(duration),
         truncated: dns.truncated,
@@ -63,7 +63,7 @@ fn dns(dns: domain::DnsTransaction) -> pb::DnsTransaction {
         recursion_desired: dns.recursion_desired,
         recursion_available: dns.recursion_available,
         transport: dns.transport.into(),
-        query_class: dns.query_class,
+        query_class: dns.query_class.into_owned(),
         query_seen: dns.query_seen,
     }
 }

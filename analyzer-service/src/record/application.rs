@@ -1,6 +1,6 @@
 //! Records of application protocols.
 
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{borrow::Cow, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use super::Time;
 
@@ -9,10 +9,10 @@ use super::Time;
 pub struct DnsTransaction {
     pub id: u16,
     pub query_name: String,
-    pub query_type: String,
-    pub query_class: String,
+    pub query_type: Cow<'static, str>,
+    pub query_class: Cow<'static, str>,
     /// Empty when no answer was seen.
-    pub response_code: String,
+    pub response_code: Cow<'static, str>,
     pub answers: Vec<DnsAnswer>,
     pub response_time: Option<Duration>,
     pub truncated: bool,
@@ -28,7 +28,7 @@ pub struct DnsTransaction {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DnsAnswer {
     pub name: String,
-    pub record_type: String,
+    pub record_type: Cow<'static, str>,
     pub ttl: u32,
     pub data: String,
 }

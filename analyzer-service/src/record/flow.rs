@@ -2,13 +2,21 @@
 
 use std::time::Duration;
 
+use arrayvec::ArrayVec;
+
 use super::{Time, Tunnel};
+
+/// A flow changes its protocol once or twice (CONNECT, STARTTLS); more is noise.
+pub const SERVICES_MAX: usize = 4;
+
+/// Names of a flow's protocols.
+pub type Services = ArrayVec<&'static str, SERVICES_MAX>;
 
 /// One bidirectional flow, or one piece of it. Field meanings: `Flow` in records.proto.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Flow {
     /// Lower case, in the order recognised.
-    pub services: Vec<&'static str>,
+    pub services: Services,
     pub start_time: Time,
     pub end_time: Time,
     pub client_to_server: Counters,

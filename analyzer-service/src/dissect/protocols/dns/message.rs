@@ -1,5 +1,7 @@
 //! One DNS message (RFC 1035, 4).
 
+use std::borrow::Cow;
+
 use super::{codes, rdata, wire::Wire};
 use crate::{
     dissect::{Malformed, Output},
@@ -100,8 +102,8 @@ impl Message {
         Some(message)
     }
 
-    pub(in super::super) fn response_code(&self) -> String {
-        codes::response_code(self.response_code).into_owned()
+    pub(in super::super) fn response_code(&self) -> Cow<'static, str> {
+        codes::response_code(self.response_code)
     }
 
     /// Header and questions, and the counts of the other sections.
@@ -152,7 +154,7 @@ impl Message {
             text_bytes += name.len() + data.len();
             let answer = DnsAnswer {
                 name,
-                record_type: codes::record_type(record_type).into_owned(),
+                record_type: codes::record_type(record_type),
                 ttl,
                 data,
             };

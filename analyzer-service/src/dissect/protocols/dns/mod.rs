@@ -5,6 +5,7 @@
 //! before the damage is kept and the damage is a finding. They also build owned
 //! names and typed data where this wants text once.
 
+mod answered;
 pub(super) mod codes;
 mod looks;
 mod message;

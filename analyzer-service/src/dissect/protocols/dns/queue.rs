@@ -46,10 +46,10 @@ struct Index {
 /// Grows from question to question.
 type Arrival = u64;
 
-#[derive(Debug)]
-struct Arrived {
+#[derive(Clone, Debug)]
+pub(super) struct Arrived {
     arrival: Arrival,
-    waiting: Waiting,
+    pub(super) waiting: Waiting,
 }
 
 impl Queue {
@@ -102,7 +102,7 @@ impl Queue {
     ) -> Option<Waiting> {
         let oldest = self.waiting.front()?;
         let arrival = wanted(&oldest.waiting).then_some(oldest.arrival)?;
-        self.remove(arrival, budget)
+        Some(self.remove(arrival, budget)?.waiting)
     }
 
     /// Takes one out.
@@ -110,16 +110,16 @@ impl Queue {
         &mut self,
         arrival: Arrival,
         budget: &mut budget::Waiting,
-    ) -> Option<Waiting> {
+    ) -> Option<Box<Arrived>> {
         let at = self.place(arrival)?;
         let arrived = self.waiting.remove(at)?;
         if let Some(index) = &mut self.index {
             index.remove(&arrived);
         }
-        let Arrived { waiting, .. } = *arrived;
-        budget.give_back(waiting.cost());
-        self.bytes -= waiting.cost();
-        Some(waiting)
+        let cost = arrived.waiting.cost();
+        budget.give_back(cost);
+        self.bytes -= cost;
+        Some(arrived)
     }
 
     /// The oldest with this id of this asker, and with this question if there is one. For

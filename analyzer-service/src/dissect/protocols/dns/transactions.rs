@@ -1,9 +1,9 @@
 //! Questions that wait for their answers.
 
-use std::collections::VecDeque;
-
 use super::{
-    Message, Question, codes,
+    Message, Question,
+    answered::Answered,
+    codes,
     message::same_name,
     queue::{Match, Queue},
 };
@@ -12,17 +12,13 @@ use crate::{
     record::{Body, DnsAnswer, DnsTransaction, Endpoint, Time},
 };
 
-/// Answered questions that are remembered, for an answer that comes in several
-/// messages (zone transfers) or twice.
-const ANSWERED_MAX: usize = 4;
-
 /// Queries and their answers.
 #[derive(Debug)]
 pub(in super::super) struct Transactions {
     transport: &'static str,
     queries_max: usize,
     waiting: Queue,
-    answered: VecDeque<Waiting>,
+    answered: Answered,
 }
 
 /// A question of a query.
@@ -47,7 +43,7 @@ impl Transactions {
             transport,
             queries_max,
             waiting: Queue::new(matched_by),
-            answered: VecDeque::new(),
+            answered: Answered::default(),
         }
     }
 
@@ -107,6 +103,7 @@ impl Transactions {
         let first = asked.into_iter().take(most);
         first
             .filter_map(|arrival| self.waiting.remove(arrival, &mut out.waiting))
+            .map(|arrived| arrived.waiting)
             .collect()
     }
 
@@ -115,9 +112,7 @@ impl Transactions {
         while let Some(waiting) = self.waiting.pop_oldest_if(|_| true, &mut out.waiting) {
             waiting.emit_unanswered(self.transport, out);
         }
-        for known in self.answered.drain(..) {
-            out.answered.give_back(known.cost());
-        }
+        self.answered.end(out);
     }
 
     /// The answers belong to the first question: by RFC 9619 there is no other.
@@ -139,42 +134,17 @@ impl Transactions {
         let found = self.waiting.of_asker(message.id, asker, question.as_ref());
         let query = match found {
             Some(arrival) => self.waiting.remove(arrival, &mut out.waiting),
-            None => {
-                let is_its = |known: &&Waiting| known.is_of(message.id, asker, question.as_ref());
-                self.answered.iter().rfind(is_its).cloned()
-            }
+            None => self.answered.of(message.id, asker, question.as_ref()),
         };
         let answers = answers.into_iter().map(|(_, answer)| answer).collect();
         let Some(query) = query else {
             let record = unasked(message, question, answers, self.transport);
             return out.emit(context, Body::Dns(Box::new(record)));
         };
-        query.emit_answered(context, message, answers, self.transport, out);
-        self.remember(query, out);
-    }
-
-    /// As far as there is room.
-    fn remember(&mut self, query: Waiting, out: &mut Output) {
-        let is_it = |known: &Waiting| known.origin == query.origin && known.id == query.id;
-        let known = self.answered.iter().position(is_it);
-        out.answered.take(query.cost());
-        // Most flows ask once.
-        self.answered.reserve_exact(1);
-        self.answered.push_back(query);
-        if let Some(known) = known.and_then(|at| self.answered.remove(at)) {
-            out.answered.give_back(known.cost());
-        }
-        while !self.may_remember(out)
-            && let Some(oldest) = self.answered.pop_front()
-        {
-            out.answered.give_back(oldest.cost());
-        }
-    }
-
-    fn may_remember(&self, out: &Output) -> bool {
-        let bytes = self.answered.iter().map(Waiting::cost).sum();
-        let n = self.answered.len();
-        n <= ANSWERED_MAX && out.answered.is_fair(n, bytes)
+        query
+            .waiting
+            .emit_answered(context, message, answers, self.transport, out);
+        self.answered.remember(query, out);
     }
 }
 
@@ -251,8 +221,8 @@ impl Waiting {
         DnsTransaction {
             id: self.id,
             query_name: self.question.name.clone(),
-            query_type: codes::record_type(self.question.record_type).into_owned(),
-            query_class: codes::class(self.question.class).into_owned(),
+            query_type: codes::record_type(self.question.record_type),
+            query_class: codes::class(self.question.class),
             opcode: self.opcode,
             recursion_desired: self.recursion_desired,
             truncated: self.truncated,
@@ -273,8 +243,8 @@ pub(in super::super) fn unasked(
     let (name, record_type, class) = match question {
         Some(question) => (
             question.name,
-            codes::record_type(question.record_type).into_owned(),
-            codes::class(question.class).into_owned(),
+            codes::record_type(question.record_type),
+            codes::class(question.class),
         ),
         None => Default::default(),
     };

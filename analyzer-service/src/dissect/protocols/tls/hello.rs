@@ -9,6 +9,9 @@ use tls_parser::{
 use super::names::TLS_1_3;
 use crate::dissect::text::wire_text;
 
+/// As many as browsers send: room for them is made at once.
+const EXTENSIONS_USUAL: usize = 20;
+
 /// Of a client's offers, kept.
 const PROTOCOLS_MAX: usize = 64;
 
@@ -68,6 +71,7 @@ impl ClientHello {
             legacy_version: parsed.version.0,
             session_id: parsed.session_id.unwrap_or_default().to_vec(),
             cipher_suites: parsed.ciphers.iter().map(|suite| suite.0).collect(),
+            extensions: Vec::with_capacity(EXTENSIONS_USUAL),
             ..Self::default()
         };
         for (kind, content) in extensions(parsed.ext.unwrap_or_default()) {

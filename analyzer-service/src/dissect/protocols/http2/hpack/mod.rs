@@ -31,7 +31,7 @@ const INTEGER_BYTES_MAX: usize = 5;
 pub(super) struct Broken;
 
 /// Name and value.
-type Field = (Box<[u8]>, Box<[u8]>);
+type Field = (Cow<'static, [u8]>, Box<[u8]>);
 
 /// Of one direction.
 #[derive(Debug)]
@@ -88,13 +88,13 @@ impl Decoder {
                 let indexed = first & 0x40 != 0;
                 let index = integer(&mut block, if indexed { 6 } else { 4 })?;
                 let name = match index {
-                    0 => string(&mut block)?,
-                    index => Cow::Owned(self.field(index)?.0.to_vec()),
+                    0 => Name::Sent(string(&mut block)?),
+                    index => Name::Known(self.name(index)?),
                 };
                 let value = string(&mut block)?;
-                show(&name, &value);
+                show(name.bytes(), &value);
                 if indexed {
-                    self.insert(&name, &value);
+                    self.insert(name.kept(), value.into_owned().into());
                 }
             }
         }
@@ -115,9 +115,19 @@ impl Decoder {
         Ok((name, value))
     }
 
-    fn insert(&mut self, name: &[u8], value: &[u8]) {
+    /// Of a field in the tables.
+    fn name(&self, index: usize) -> Result<Cow<'static, [u8]>, Broken> {
+        let at = index.checked_sub(1).ok_or(Broken)?;
+        if let Some((name, _)) = STATIC.get(at) {
+            return Ok(name.as_bytes().into());
+        }
+        let (name, _) = self.table.get(at - STATIC.len()).ok_or(Broken)?;
+        Ok(name.clone())
+    }
+
+    fn insert(&mut self, name: Cow<'static, [u8]>, value: Box<[u8]>) {
         self.table_bytes += name.len() + value.len() + FIELD_OVERHEAD_BYTES;
-        self.table.push_front((name.into(), value.into()));
+        self.table.push_front((name, value));
         self.evict();
     }
 
@@ -126,6 +136,28 @@ impl Decoder {
             && let Some((name, value)) = self.table.pop_back()
         {
             self.table_bytes -= name.len() + value.len() + FIELD_OVERHEAD_BYTES;
+        }
+    }
+}
+
+/// Of a field whose value is told.
+enum Name<'a> {
+    Sent(Cow<'a, [u8]>),
+    /// From the tables.
+    Known(Cow<'static, [u8]>),
+}
+
+impl Name<'_> {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Sent(name) | Self::Known(name) => name,
+        }
+    }
+
+    fn kept(self) -> Cow<'static, [u8]> {
+        match self {
+            Self::Sent(name) => Cow::Owned(name.into_owned()),
+            Self::Known(name) => name,
         }
     }
 }
