@@ -66,6 +66,11 @@ impl Gate {
         self.passes.add_permits(reads);
     }
 
+    /// Reads wait from now on.
+    pub fn close(&self) {
+        self.open.send_replace(false);
+    }
+
     /// Returns when so many reads wait at the gate.
     pub async fn until_waiting(&self, reads: usize) {
         let mut waiting = self.waiting.subscribe();

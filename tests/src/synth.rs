@@ -17,17 +17,22 @@ const IPV4_BYTES: usize = 20;
 pub fn many_flows(flows: u32) -> Vec<u8> {
     let mut file = PCAP_HEADER.to_vec();
     for flow in 0..flows {
-        let [_, a, b, c] = flow.to_be_bytes();
-        let mut frame = vec![
-            2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x08, 0x00, // Ethernet
-            0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17, 0, 0, 10, a, b, c, 192, 0, 2, 1, // IPv4
-            0x9c, 0x40, 0x9c, 0x41, 0, 26, 0, 0, // UDP 40000 -> 40001
-        ];
-        frame.extend_from_slice(&[0; 18]);
-        fix_ipv4_checksum(&mut frame);
-        push_record(&mut file, u64::from(flow) * 10, &frame);
+        push_record(&mut file, u64::from(flow) * 10, &datagram(flow));
     }
     file
+}
+
+/// Of the flow with this number, below 2^24.
+pub(crate) fn datagram(flow: u32) -> Vec<u8> {
+    let [_, a, b, c] = flow.to_be_bytes();
+    let mut frame = vec![
+        2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x08, 0x00, // Ethernet
+        0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17, 0, 0, 10, a, b, c, 192, 0, 2, 1, // IPv4
+        0x9c, 0x40, 0x9c, 0x41, 0, 26, 0, 0, // UDP 40000 -> 40001
+    ];
+    frame.extend_from_slice(&[0; 18]);
+    fix_ipv4_checksum(&mut frame);
+    frame
 }
 
 /// The packets of the Ethernet recordings again and again, with other IPv4
@@ -91,7 +96,7 @@ fn vary_addresses(frame: &mut [u8], round: u32) {
     fix_ipv4_checksum(frame);
 }
 
-fn fix_ipv4_checksum(frame: &mut [u8]) {
+pub(crate) fn fix_ipv4_checksum(frame: &mut [u8]) {
     let header = &mut frame[ETHERNET_BYTES..ETHERNET_BYTES + IPV4_BYTES];
     header[10..12].fill(0);
     let mut sum: u32 = header

@@ -2,15 +2,18 @@
 //! again and again, a moment later each time and with other addresses.
 
 mod bulk;
+mod live;
 mod vary;
 
 use std::{
     cmp::Reverse,
     collections::BinaryHeap,
     fs::File,
-    io::{BufWriter, Write as _},
+    io::{self, BufWriter, Read, Write as _},
     path::Path,
 };
+
+pub use live::{asked, silent};
 
 use crate::{
     recordings,
@@ -62,27 +65,78 @@ impl Traffic {
     /// # Panics
     /// When it can't be written.
     pub fn write(self, path: &Path, bytes: u64) {
+        let mut file = BufWriter::with_capacity(BUFFER_BYTES, File::create(path).unwrap());
+        io::copy(&mut self.read(bytes), &mut file).unwrap();
+        file.flush().unwrap();
+    }
+
+    /// The same while it is read.
+    pub fn read(self, bytes: u64) -> impl Read {
         let round = match self {
             Self::Dense => recorded(),
             Self::Bulk => bulk::round(),
         };
-        let mut file = BufWriter::with_capacity(BUFFER_BYTES, File::create(path).unwrap());
-        file.write_all(&PCAP_HEADER).unwrap();
-        let mut written = PCAP_HEADER.len();
-        let mut record = Vec::new();
-        for (micros, number, at) in merged(&round) {
-            let mut frame = round[at].1.clone();
-            vary::vary(&mut frame, number);
-            record.clear();
-            synth::push_record(&mut record, micros, &frame);
-            file.write_all(&record).unwrap();
-            written += record.len();
-            if written as u64 >= bytes {
-                break;
+        let mut written = PCAP_HEADER.len() as u64;
+        let mut due = Due::new();
+        Made::new(move |record| {
+            if written >= bytes {
+                return;
             }
-        }
-        file.flush().unwrap();
+            let (micros, number, at) = due.next(&round);
+            let mut frame = round[at].1.clone();
+            vary::vary(&mut frame, apart(number));
+            synth::push_record(record, micros, &frame);
+            written += record.len() as u64;
+        })
     }
+}
+
+/// A pcap file that is made while it is read.
+struct Made<F> {
+    /// Writes the next records; none at the end.
+    next: F,
+    records: Vec<u8>,
+    /// Of those, read.
+    at: usize,
+}
+
+impl<F: FnMut(&mut Vec<u8>)> Made<F> {
+    fn new(next: F) -> Self {
+        Self {
+            next,
+            records: PCAP_HEADER.to_vec(),
+            at: 0,
+        }
+    }
+}
+
+impl<F: FnMut(&mut Vec<u8>)> Read for Made<F> {
+    /// Fills the buffer unless the capture ends.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            if self.at == self.records.len() {
+                self.records.clear();
+                self.at = 0;
+                (self.next)(&mut self.records);
+                if self.records.is_empty() {
+                    break;
+                }
+            }
+            let rest = &self.records[self.at..];
+            let n = rest.len().min(buffer.len() - filled);
+            buffer[filled..filled + n].copy_from_slice(&rest[..n]);
+            self.at += n;
+            filled += n;
+        }
+        Ok(filled)
+    }
+}
+
+/// A round's number for [`vary::vary`], beside the bit that tells copies within one apart.
+fn apart(number: u32) -> u32 {
+    let low = (1 << vary::COPY_BIT) - 1;
+    number & low | (number & !low) << 1
 }
 
 /// The recordings of a dense round, each a while after the one before.
@@ -105,20 +159,26 @@ fn recorded() -> Vec<Frame> {
     frames
 }
 
-/// All frames of rounds without end, in the order of time: when, of which round, and
-/// which frame of it.
-fn merged(round: &[Frame]) -> impl Iterator<Item = (u64, u32, usize)> {
-    let begin = |number: u32| u64::from(number) * ROUND_MICROS;
-    let due = move |number: u32, at: usize| Reverse((begin(number) + round[at].0, number, at));
-    let mut next = BinaryHeap::from([due(0, 0)]);
-    std::iter::from_fn(move || {
-        let Reverse((micros, number, at)) = next.pop()?;
+/// All frames of rounds without end, in the order of time.
+struct Due(BinaryHeap<Reverse<(u64, u32, usize)>>);
+
+impl Due {
+    fn new() -> Self {
+        Self(BinaryHeap::new())
+    }
+
+    /// When, of which round, and which frame of it.
+    fn next(&mut self, round: &[Frame]) -> (u64, u32, usize) {
+        let begin = |number: u32| u64::from(number) * ROUND_MICROS;
+        let due = |number: u32, at: usize| Reverse((begin(number) + round[at].0, number, at));
+        let first = due(0, 0);
+        let Reverse((micros, number, at)) = self.0.pop().unwrap_or(first);
         if at == 0 {
-            next.push(due(number + 1, 0));
+            self.0.push(due(number + 1, 0));
         }
         if at + 1 < round.len() {
-            next.push(due(number, at + 1));
+            self.0.push(due(number, at + 1));
         }
-        Some((micros, number, at))
-    })
+        (micros, number, at)
+    }
 }

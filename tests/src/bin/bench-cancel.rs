@@ -1,5 +1,6 @@
 //! Time from a caller's cancellation, or from its deadline, until the analyzer
-//! has stopped: its place is free again, as the store's reads and a probe show.
+//! has stopped: its place is free again, as the store's reads and a probe show. Of one that
+//! runs alone, and of a hundred at once.
 //!
 //!     cargo run --release -p weir-tests --bin bench-cancel
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
@@ -7,14 +8,18 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures::future::join_all;
 use mimalloc::MiMalloc;
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
 use weir_shared::{
     limits::SEGMENT_BYTES_MAX,
     proto::analyzer::v1::{AnalyzeRequest, Extent, StoredCapture, analyze_request::Source},
 };
 use weir_tests::{
-    analysis::inline,
+    analysis::{AnalyzerCaller, inline},
     bench::{Series, table},
+    gate::Gate,
     pair::{Pair, Setup},
     recordings, synth,
 };
@@ -25,6 +30,12 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 const ROUNDS: usize = 60;
 
+/// Analyses at once; as many places are there.
+const CROWD: usize = 100;
+
+/// In which all of them are cancelled.
+const CROWD_ROUNDS: usize = 20;
+
 /// Long enough that every analysis is under way when it comes.
 const DEADLINE: Duration = Duration::from_millis(50);
 
@@ -33,14 +44,20 @@ const CAPTURE_BYTES: usize = 600_000_000;
 
 #[tokio::main]
 async fn main() {
+    let capture = synth::varied(CAPTURE_BYTES);
+    alone(&capture).await;
+    crowd(&capture).await;
+}
+
+/// One at a time.
+async fn alone(capture: &[u8]) {
     let pair = Pair::with(Setup {
         analyzer: Some(|config| config.analyses_max = Some(1)),
         ..Setup::default()
     })
     .await;
-    let capture = synth::varied(CAPTURE_BYTES);
-    pair.caller().store("c", &capture, 1 << 20).await;
-    let stored = stored(&pair, &capture).await;
+    pair.caller().store("c", capture, 1 << 20).await;
+    let stored = stored(&pair, capture).await;
     println!("{ROUNDS} rounds each; until the analyzer takes another analysis");
     let mut probe = Series::new("the probe alone");
     let mut cancel = Series::new("cancel, through both services");
@@ -82,6 +99,83 @@ async fn main() {
     }
     let all = [probe, cancel, direct, deadline, deadline_direct];
     print!("{}", table("ms", &all));
+}
+
+/// A hundred at once on all cores, the analyzer asked directly: one of them is cancelled, and all
+/// of them are.
+async fn crowd(capture: &[u8]) {
+    let gate = Gate::opened();
+    let pair = Pair::with(Setup {
+        analyzer: Some(|config| config.analyses_max = Some(CROWD)),
+        analyzer_gate: Some(gate.clone()),
+        ..Setup::default()
+    })
+    .await;
+    let stored = stored(&pair, capture).await;
+    let caller = pair.analyzer_caller();
+    println!("\n{CROWD} analyses at once, one thread each; {ROUNDS} rounds, {CROWD_ROUNDS} of all");
+    let mut all = Vec::new();
+    for (is_read, name) in [(false, "nobody reads"), (true, "all are read")] {
+        let mut one = Series::new(&format!("one cancelled, {name}"));
+        let mut running = begin(&caller, &stored, is_read).await;
+        for _ in 0..ROUNDS {
+            // Another one each time: it has run for a while.
+            drop(running.remove(0));
+            let begun = Instant::now();
+            until_idle(&pair).await;
+            one.add_millis(begun.elapsed());
+            running.push(until_accepted(&caller, &stored, is_read).await);
+        }
+        drop(running);
+        let mut every = Series::new(&format!("all cancelled, {name}"));
+        let mut probe = Series::new("as many begun where nothing ran");
+        for _ in 0..CROWD_ROUNDS {
+            let running = begin(&caller, &stored, is_read).await;
+            tokio::time::sleep(DEADLINE).await;
+            // Those that take their places wait there, and compute nothing.
+            gate.close();
+            let begun = Instant::now();
+            drop(running);
+            let waiting = begin(&caller, &stored, false).await;
+            every.add_millis(begun.elapsed());
+            drop(waiting);
+            gate.until_waiting(0).await;
+            let begun = Instant::now();
+            drop(begin(&caller, &stored, false).await);
+            probe.add_millis(begun.elapsed());
+            gate.until_waiting(0).await;
+            gate.open();
+        }
+        all.extend([one, every, probe]);
+    }
+    print!("{}", table("ms", &all));
+}
+
+/// Cancels its analysis when it is dropped.
+struct Reader(JoinHandle<()>);
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// As many as there are places for.
+async fn begin(caller: &AnalyzerCaller, stored: &AnalyzeRequest, is_read: bool) -> Vec<Reader> {
+    join_all((0..CROWD).map(|_| until_accepted(caller, stored, is_read))).await
+}
+
+/// Begins one as soon as there is a place. Who does not read it leaves it waiting.
+async fn until_accepted(caller: &AnalyzerCaller, stored: &AnalyzeRequest, is_read: bool) -> Reader {
+    loop {
+        if let Ok(mut answer) = caller.begin(stored.clone(), None).await {
+            return Reader(TaskTracker::new().spawn(async move {
+                while is_read && matches!(answer.message().await, Ok(Some(_))) {}
+                // Held until the reader is dropped.
+                std::future::pending::<()>().await;
+            }));
+        }
+    }
 }
 
 /// The same capture as objects of the store, for calls of the analyzer itself.

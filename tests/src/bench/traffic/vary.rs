@@ -6,8 +6,8 @@ const ETHERNET_BYTES: usize = 14;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 
-/// Rounds below this one have addresses of their own; the bit itself tells copies within
-/// one round apart.
+/// Tells copies within one round apart. Rounds have addresses of their own by the 19 bits around
+/// it.
 pub(super) const COPY_BIT: u32 = 15;
 
 /// Both ends move by the same number, so that a flow stays one flow.
@@ -15,15 +15,19 @@ pub(super) fn vary(frame: &mut [u8], number: u32) {
     let Some(place) = Place::of(frame) else {
         return;
     };
-    let [high, low] = [number >> 8 & 0xff, number & 0xff];
+    let [top, high, low] = [16, 8, 0].map(|shift| number >> shift & 0xff);
     for at in place.addresses {
         match place.is_ipv6 {
             // The middle two bytes: networks and hosts of few bits would collide.
             false => {
-                place.change(frame, at, |word| word ^ low16(high));
+                // No more than four bits of the first one, which tells groups from hosts.
+                place.change(frame, at, |word| word ^ low16((top & 0xf) << 8 | high));
                 place.change(frame, at + 2, |word| word ^ low16(low << 8));
             }
-            true => place.change(frame, at + 6, |word| word ^ low16(number)),
+            true => {
+                place.change(frame, at + 4, |word| word ^ low16(top));
+                place.change(frame, at + 6, |word| word ^ low16(number));
+            }
         }
     }
     place.vary_hello(frame, number);
