@@ -1,6 +1,7 @@
 //! Configuration: flags over environment over defaults.
 
 mod analyses;
+mod events;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -11,6 +12,7 @@ use std::{
 use weir_shared::{limits::CHUNK_BYTES_MAX, serve::ServeConfig, store::directory_url};
 
 pub use analyses::AnalysesConfig;
+pub(crate) use events::EventConfig;
 
 use crate::domain::{
     chunk::ChunkLimits, ingest::Settings, scrub::ScrubSettings, sweep::SweepSettings,
@@ -55,10 +57,6 @@ const UNSEALED_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Counted at each creation, some milliseconds for so many; far more than
 /// uploads fit into the staging budget at once.
 const OPEN_CAPTURES_MAX: u32 = 10_000;
-
-/// What a service that died was doing waits for this; each that lives says so
-/// three times in it.
-const LEASE: Duration = Duration::from_secs(15);
 
 /// An orphan costs only its space: no hurry.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
@@ -120,10 +118,6 @@ pub struct Config {
     /// Captures that may be unsealed at once, of all services on the catalog.
     #[arg(long, env = "WEIR_OPEN_CAPTURES_MAX", default_value_t = OPEN_CAPTURES_MAX, value_parser = clap::value_parser!(u32).range(1..))]
     pub open_captures_max: u32,
-    /// How long a service that says nothing is taken for alive, seconds: then others on
-    /// the catalog take over its deliveries and analyses.
-    #[arg(long, env = "WEIR_LEASE", default_value = "15", value_parser = seconds)]
-    pub lease: Duration,
     #[command(flatten)]
     pub analyses: AnalysesConfig,
     /// Between two sweeps of objects that nothing refers to, seconds.
@@ -141,6 +135,8 @@ pub struct Config {
     /// Asks the service at --listen for its health, and exits 0 if it serves.
     #[arg(long)]
     pub health: bool,
+    #[command(flatten)]
+    pub events: EventConfig,
     #[command(flatten)]
     pub serve: ServeConfig,
 }
@@ -167,13 +163,13 @@ impl Config {
             unsealed_ttl: UNSEALED_TTL,
             sealed_ttl: None,
             open_captures_max: OPEN_CAPTURES_MAX,
-            lease: LEASE,
             analyses: AnalysesConfig::default(),
             sweep_interval: SWEEP_INTERVAL,
             sweep_grace: SWEEP_GRACE,
             scrub_interval: SCRUB_INTERVAL,
             scrub_rate: SCRUB_RATE,
             health: false,
+            events: EventConfig::default(),
             serve: ServeConfig::default(),
         })
     }
@@ -213,7 +209,7 @@ impl Config {
                 sealed_ttl: self.sealed_ttl,
             },
             open_captures_max: self.open_captures_max,
-            lease: self.lease,
+            lease: self.events.lease,
             staging_bytes: self.staging_bytes,
             pace: PaceLimits {
                 idle: self.upload_idle_timeout,

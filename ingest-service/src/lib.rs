@@ -11,4 +11,4 @@ mod run;
 
 pub use config::{AnalysesConfig, Config};
 pub use grpc::{AnalyzerClient, analyzer_client, analyzer_endpoint};
-pub use run::{ANALYSES_SERVICE, Deps, SERVICE, run, run_when, run_with};
+pub use run::{ANALYSES_SERVICE, Deps, EVENTS_SERVICE, SERVICE, run, run_when, run_with};

@@ -9,7 +9,8 @@ use tonic::{codec::CompressionEncoding, service::Routes};
 use weir_shared::{
     limits::GRPC_MESSAGE_BYTES_MAX,
     proto::ingest::v1::{
-        analyses_service_server::AnalysesServiceServer, ingest_service_server::IngestServiceServer,
+        analyses_service_server::AnalysesServiceServer, events_service_server::EventsServiceServer,
+        ingest_service_server::IngestServiceServer,
     },
     serve::{Lifecycle, Listener, Served, ServiceProcess, Unopened, serve},
     store::{self, SegmentStore},
@@ -23,11 +24,16 @@ use crate::{
         dispatch::handler::Registry,
         ingest::Ingest,
     },
-    grpc::{self, AnalysesApi, AnalyzerClient, Metered, Namings, RemoteAnalyzer, Service},
+    grpc::{
+        self, AnalysesApi, AnalyzerClient, EventsApi, Metered, Namings, RemoteAnalyzer, Service,
+    },
 };
 
 /// Name of the service, in health and reflection.
 pub const SERVICE: &str = "weir.ingest.v1.IngestService";
+
+/// Name of the service of events.
+pub const EVENTS_SERVICE: &str = "weir.ingest.v1.EventsService";
 
 /// Name of the service of background analyses.
 pub const ANALYSES_SERVICE: &str = "weir.ingest.v1.AnalysesService";
@@ -159,7 +165,7 @@ pub async fn run_when(
     tracing::info!(address = ?listener.local_addr(), store = config.store, "ingest-service listens");
     let served = Served {
         service: async { start(&config, deps.await?, &lifecycle) },
-        names: &[SERVICE, ANALYSES_SERVICE],
+        names: &[SERVICE, ANALYSES_SERVICE, EVENTS_SERVICE],
         oversized: &[
             ("/weir.ingest.v1.IngestService/PutChunk", "CHUNK_SIZE"),
             ("/weir.ingest.v1.IngestService/UploadCapture", "CHUNK_SIZE"),
@@ -195,6 +201,8 @@ fn start(config: &Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow::Result<M
     let mut handlers = deps.handlers;
     let on_seal = AnalyzeOnSeal::new(Arc::clone(&analyses), config.analyses.on_seal);
     handlers.add(Arc::new(on_seal))?;
+    let names = handlers.iter().map(|handler| handler.name()).collect();
+    tasks.spawn(Arc::clone(&ingest).keep_events(config.events.retention, names));
     tasks.spawn(Arc::clone(&ingest).dispatch(handlers));
 
     let service = Service::new(Arc::clone(&ingest), deps.analyzer, namings);
@@ -203,6 +211,10 @@ fn start(config: &Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow::Result<M
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Zstd);
     let background = AnalysesServiceServer::new(AnalysesApi::new(Arc::clone(&ingest), analyses));
-    let routes = Routes::new(service).add_service(background);
+    let source = config.events.source.as_str().into();
+    let events = EventsServiceServer::new(EventsApi::new(Arc::clone(&ingest), source));
+    let routes = Routes::new(service)
+        .add_service(background)
+        .add_service(events);
     Ok(Metered::new(routes.prepare(), &ingest))
 }

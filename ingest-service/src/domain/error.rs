@@ -8,6 +8,7 @@ use weir_shared::store::StoreError;
 use super::{
     analysis::AnalysisId,
     capture::{Refusal, StoredSlot},
+    event::{EventId, Position},
     id::{CaptureId, ChunkIndex},
     range::{IndexRange, Missing},
 };
@@ -76,6 +77,10 @@ pub enum Error {
     BeyondRecords { records: u64 },
     #[error("stored results of analysis {0} are gone or damaged")]
     ResultsDamaged(AnalysisId),
+    #[error("the next events are not kept any more; the oldest come after {}", .oldest.0)]
+    EventsGone { oldest: Position },
+    #[error("handler {handler:?} has not given up event {event}")]
+    NoDeadLetter { handler: String, event: EventId },
     #[error("too many large captures are being analyzed at once")]
     Overloaded,
     /// The call is over; why, its scope knows.

@@ -49,6 +49,11 @@ pub struct Event {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position(pub u64);
 
+impl Position {
+    /// Behind every event: a catalog counts in 63 bits.
+    pub const END: Self = Self(i64::MAX.unsigned_abs());
+}
+
 /// Names one event for ever (UUID version 7, RFC 9562).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId(Uuid);

@@ -14,6 +14,8 @@ pub mod digest;
 pub mod dispatch;
 pub mod error;
 pub mod event;
+mod event_upkeep;
+pub mod event_watch;
 pub mod extent;
 pub mod fold;
 pub mod id;

@@ -112,11 +112,7 @@ impl Ingest {
 
     /// What was there before this start is read by who asks for it.
     async fn newest_position(&self) -> Result<Position, CatalogError> {
-        let last = self
-            .catalog
-            .events(Position(i64::MAX.unsigned_abs()), 1)
-            .await?
-            .last;
+        let last = self.catalog.events(Position::END, 1).await?.last;
         self.tail.push(Vec::new(), last);
         Ok(last)
     }

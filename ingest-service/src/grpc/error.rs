@@ -108,6 +108,12 @@ pub(super) fn status(error: Error) -> Status {
             tracing::error!(analysis.id = %analysis, "stored results are gone or damaged");
             begin(Code::DataLoss, "STORED_RESULTS_DAMAGED", text).build()
         }
+        Error::EventsGone { oldest } => begin(Code::OutOfRange, "EVENTS_GONE", text)
+            .detail(&proto::EventsGone {
+                oldest_cursor: oldest.0.to_string(),
+            })
+            .build(),
+        Error::NoDeadLetter { .. } => begin(Code::NotFound, "DEAD_LETTER_UNKNOWN", text).build(),
         Error::Overloaded => begin(Code::Unavailable, "OVERLOADED", text)
             .retry_after(RETRY_ANALYZER_AFTER)
             .build(),

@@ -5,6 +5,7 @@ mod analyses;
 mod analyze;
 mod convert;
 mod error;
+mod events;
 mod page;
 mod read;
 mod receive;
@@ -32,6 +33,7 @@ pub(crate) use analyses::{AnalysesApi, RemoteAnalyzer};
 pub(crate) use analyze::Namings;
 pub(crate) use analyze::connect;
 pub use analyze::{AnalyzerClient, analyzer_client, analyzer_endpoint};
+pub(crate) use events::EventsApi;
 pub(crate) use receive::Metered;
 use receive::{Arrived, Receipt};
 

@@ -40,6 +40,15 @@ pub(super) struct PageRequest {
     created_before: Option<Timestamp>,
 }
 
+/// How many a request wants on its page.
+pub(super) fn page_size(wanted: i32) -> Result<u32, Error> {
+    match u32::try_from(wanted) {
+        Ok(0) => Ok(PAGE_SIZE_DEFAULT),
+        Ok(size) => Ok(size.min(PAGE_SIZE_MAX)),
+        Err(_) => Err(invalid("page_size", "must not be negative")),
+    }
+}
+
 impl PageRequest {
     pub(super) fn parse(request: ListCapturesRequest) -> Result<Self, Error> {
         let ListCapturesRequest {
@@ -50,13 +59,8 @@ impl PageRequest {
             create_time_from,
             create_time_before,
         } = request;
-        let size = match u32::try_from(page_size) {
-            Ok(0) => PAGE_SIZE_DEFAULT,
-            Ok(size) => size.min(PAGE_SIZE_MAX),
-            Err(_) => return Err(invalid("page_size", "must not be negative")),
-        };
         let mut page = Self {
-            size,
+            size: self::page_size(page_size)?,
             after: None,
             labels: labels(wanted)?,
             state: state(wanted_state)?,

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use tonic::transport::Uri;
 use weir_shared::proto::{Timestamp, ingest::v1::CaptureState};
 
+pub(crate) mod events;
 pub(crate) mod value;
 
 use crate::failure::Failure;
@@ -69,6 +70,11 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Remove a capture
     Delete(Delete),
+    /// Show what has happened to captures and analyses
+    Events(events::Events),
+    /// What handlers of events gave up
+    #[command(subcommand)]
+    DeadLetters(events::DeadLetters),
 }
 
 #[derive(Debug, clap::Args)]

@@ -9,7 +9,9 @@ use tower::Layer as _;
 use weir_shared::{
     call::Deadline,
     layers::trace::{PropagateLayer, TraceService},
-    proto::ingest::v1::ingest_service_client::IngestServiceClient,
+    proto::ingest::v1::{
+        events_service_client::EventsServiceClient, ingest_service_client::IngestServiceClient,
+    },
     status,
 };
 
@@ -28,11 +30,13 @@ const REPEATS_MAX: usize = 5;
 
 /// Each call is a span, and part of the command's trace.
 pub(crate) type Client = IngestServiceClient<TraceService<Channel>>;
+type EventsClient = EventsServiceClient<TraceService<Channel>>;
 
 /// The service, as one command sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     client: Client,
+    events: EventsClient,
     deadline: Option<Deadline>,
     pub(crate) notes: Notes,
 }
@@ -40,7 +44,8 @@ pub(crate) struct Caller {
 impl Caller {
     pub(crate) fn new(channel: Channel, deadline: Option<Deadline>, notes: Notes) -> Self {
         Self {
-            client: IngestServiceClient::new(PropagateLayer.layer(channel)),
+            client: IngestServiceClient::new(PropagateLayer.layer(channel.clone())),
+            events: EventsServiceClient::new(PropagateLayer.layer(channel)),
             deadline,
             notes,
         }
@@ -48,6 +53,10 @@ impl Caller {
 
     pub(crate) fn client(&self) -> Client {
         self.client.clone()
+    }
+
+    pub(crate) fn events(&self) -> EventsClient {
+        self.events.clone()
     }
 
     /// A request that says what is left of the deadline.
@@ -70,11 +79,34 @@ impl Caller {
     pub(crate) async fn call<M: Clone, T>(
         &self,
         message: M,
-        mut once: impl AsyncFnMut(Client, Request<M>) -> Result<Response<T>, Status>,
+        once: impl AsyncFnMut(Client, Request<M>) -> Result<Response<T>, Status>,
+    ) -> Result<T, Status> {
+        self.tries(self.client(), message, once).await
+    }
+
+    /// The same with a client of whichever service.
+    ///
+    /// # Errors
+    /// What the last try met.
+    pub(crate) async fn repeat<C: Clone, M: Clone, T>(
+        &self,
+        client: C,
+        message: M,
+        once: impl AsyncFnMut(C, Request<M>) -> Result<Response<T>, Status>,
+    ) -> Result<T, Failure> {
+        let done = self.tries(client, message, once).await;
+        done.map_err(|status| Failure::from_status(&status))
+    }
+
+    async fn tries<C: Clone, M: Clone, T>(
+        &self,
+        client: C,
+        message: M,
+        mut once: impl AsyncFnMut(C, Request<M>) -> Result<Response<T>, Status>,
     ) -> Result<T, Status> {
         let mut patience = Patience::new();
         loop {
-            match once(self.client(), self.request(message.clone())).await {
+            match once(client.clone(), self.request(message.clone())).await {
                 Ok(response) => return Ok(response.into_inner()),
                 Err(status) => patience.wait(status, &self.notes).await?,
             }

@@ -5,7 +5,9 @@ mod args;
 mod caller;
 mod captures;
 mod connect;
+mod dead_letters;
 mod embedded;
+mod events;
 mod failure;
 mod get;
 mod output;
@@ -25,7 +27,7 @@ use weir_shared::{
     telemetry::{self, LogOptions},
 };
 
-use args::{Args, Command, Format};
+use args::{Args, Command, Format, events::DeadLetters};
 use caller::Caller;
 use embedded::Services;
 use failure::{Failure, with_causes};
@@ -123,6 +125,8 @@ async fn execute(command: Command, caller: Caller) -> Result<(), Failure> {
         Command::Get(args) => get::run(args, &caller).await,
         Command::Verify(args) => verify::run(args, &caller, &mut output).await,
         Command::Delete(args) => captures::delete(args, &caller).await,
+        Command::Events(args) => events::run(args, &caller, &mut output).await,
+        Command::DeadLetters(args) => dead_letters::run(args, &caller, &mut output).await,
     }
 }
 
@@ -136,6 +140,8 @@ impl Command {
             Self::Get(_) => "weir get",
             Self::Verify(_) => "weir verify",
             Self::Delete(_) => "weir delete",
+            Self::Events(_) => "weir events",
+            Self::DeadLetters(_) => "weir dead-letters",
         }
     }
 }
@@ -147,7 +153,12 @@ impl Args {
             Command::Upload(args) => args.format,
             Command::Captures(args) => args.format,
             Command::Verify(args) => args.format,
-            Command::Get(_) | Command::Delete(_) => Format::Table,
+            Command::Events(args) => args.format,
+            Command::DeadLetters(DeadLetters::List(args)) => args.format,
+            Command::DeadLetters(DeadLetters::Show(args)) => args.format,
+            Command::DeadLetters(DeadLetters::Redrive(_) | DeadLetters::Drop(_))
+            | Command::Get(_)
+            | Command::Delete(_) => Format::Table,
         }
     }
 }

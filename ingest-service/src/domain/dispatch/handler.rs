@@ -72,11 +72,11 @@ type Cause = Box<dyn error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// It may pass.
-    #[error("{0}")]
-    Transient(#[source] Cause),
+    #[error(transparent)]
+    Transient(Cause),
     /// No further attempt would do better.
-    #[error("{0}")]
-    Permanent(#[source] Cause),
+    #[error(transparent)]
+    Permanent(Cause),
 }
 
 impl Failure {

@@ -3,6 +3,7 @@
 mod application;
 mod capture;
 mod chart;
+pub(crate) mod events;
 pub(crate) mod list;
 mod network;
 mod sessions;
