@@ -68,7 +68,7 @@ pub enum Error {
     ObjectMissing(CaptureId),
     #[error("no analysis has the id {0}")]
     AnalysisUnknown(AnalysisId),
-    #[error("the request started an analysis with another {field} before")]
+    #[error("the request started an analysis with other {field} before")]
     AnalysisDiffers { field: &'static str },
     /// Which limit, and what it is.
     #[error("too many analyses: {0} is {1}")]

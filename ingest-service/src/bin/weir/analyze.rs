@@ -1,10 +1,10 @@
 //! `weir analyze`: upload, then the analysis as it streams.
 
-use std::{collections::HashMap, path::Path, time::Duration};
+use std::{collections::HashMap, path::Path};
 
 use serde::Serialize;
 use weir_shared::proto::{
-    analyzer::v1::{AnalysisOptions, CaptureInfo, RecordKind, Summary},
+    analyzer::v1::{CaptureInfo, Summary},
     ingest::v1::{AnalyzeCaptureRequest, AnalyzeCaptureResponse, analyze_capture_response::Event},
 };
 
@@ -71,7 +71,7 @@ async fn one(
     let shown = escape(&file.to_string_lossy());
     let request = AnalyzeCaptureRequest {
         capture_id: capture.capture_id,
-        options: Some(options(args)),
+        options: Some((&args.options).into()),
     };
     let named = |failure: Failure| match failure {
         Failure::File(text) => Failure::File(format!("{shown}: {text}")),
@@ -164,26 +164,4 @@ fn lines(event: Event, file: Option<&str>, output: &mut Output) -> Result<(), Fa
         Event::Progress(_) => {}
     }
     output.flush()
-}
-
-fn options(args: &args::Analyze) -> AnalysisOptions {
-    AnalysisOptions {
-        record_kinds: args
-            .kinds
-            .iter()
-            .map(|&kind| RecordKind::from(kind).into())
-            .collect(),
-        idle_timeout: args.idle_timeout.map(proto_duration),
-        active_timeout: args.active_timeout.map(proto_duration),
-        interim_interval: args.interim.map(proto_duration),
-        filter: args.filter.clone(),
-        ..Default::default()
-    }
-}
-
-fn proto_duration(span: Duration) -> pbjson_types::Duration {
-    pbjson_types::Duration {
-        seconds: i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
-        nanos: i32::try_from(span.subsec_nanos()).unwrap_or(0),
-    }
 }

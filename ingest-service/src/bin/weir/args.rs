@@ -6,11 +6,14 @@ use clap::{Parser, Subcommand, ValueEnum};
 use tonic::transport::Uri;
 use weir_shared::proto::{Timestamp, ingest::v1::CaptureState};
 
+pub(crate) mod analyses;
 pub(crate) mod events;
+pub(crate) mod options;
 pub(crate) mod value;
 
 use crate::failure::Failure;
-use value::Kind;
+use analyses::Analyses;
+use options::Options;
 
 /// Most rows of one table. They are held in memory until the summary comes.
 const ROWS_MAX: u64 = 10_000;
@@ -62,6 +65,9 @@ pub(crate) enum Command {
     Analyze(Analyze),
     /// Upload a capture, or what is still missing of it
     Upload(Upload),
+    /// Analyses that go on without their caller
+    #[command(subcommand)]
+    Analyses(Analyses),
     /// List the captures that the service has, newest first
     Captures(Captures),
     /// Read a capture back into a file and check it
@@ -90,27 +96,8 @@ pub(crate) struct Analyze {
     /// Rows of each table
     #[arg(long, value_name = "ROWS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=ROWS_MAX))]
     pub(crate) limit: u64,
-    /// Only these records: flow,dns,http,tls,quic,ssh,dhcp,finding [default: all]
-    #[arg(long, value_enum, value_delimiter = ',', hide_possible_values = true)]
-    pub(crate) kinds: Vec<Kind>,
-    /// Only the packets of this libpcap filter, such as "host 10.0.0.1 and tcp"
-    #[arg(
-        long,
-        value_name = "FILTER",
-        default_value = "",
-        hide_default_value = true
-    )]
-    pub(crate) filter: String,
-    /// Capture time without a packet after which a flow ends; 0: never [default: 120]
-    #[arg(long, value_name = "SECONDS", value_parser = value::span)]
-    pub(crate) idle_timeout: Option<Duration>,
-    /// Capture time after which a long flow is cut; 0: never [default: never]
-    #[arg(long, value_name = "SECONDS", value_parser = value::span)]
-    pub(crate) active_timeout: Option<Duration>,
-    /// Capture time between updates of a long flow, in JSON with "interim": true;
-    /// 0: none [default: none]
-    #[arg(long, value_name = "SECONDS", value_parser = value::span)]
-    pub(crate) interim: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) options: Options,
 }
 
 #[derive(Debug, clap::Args)]

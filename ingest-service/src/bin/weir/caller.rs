@@ -10,7 +10,8 @@ use weir_shared::{
     call::Deadline,
     layers::trace::{PropagateLayer, TraceService},
     proto::ingest::v1::{
-        events_service_client::EventsServiceClient, ingest_service_client::IngestServiceClient,
+        analyses_service_client::AnalysesServiceClient, events_service_client::EventsServiceClient,
+        ingest_service_client::IngestServiceClient,
     },
     status,
 };
@@ -32,10 +33,14 @@ const REPEATS_MAX: usize = 5;
 pub(crate) type Client = IngestServiceClient<TraceService<Channel>>;
 type EventsClient = EventsServiceClient<TraceService<Channel>>;
 
+/// The same of background analyses.
+pub(crate) type AnalysesClient = AnalysesServiceClient<TraceService<Channel>>;
+
 /// The service, as one command sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     client: Client,
+    analyses: AnalysesClient,
     events: EventsClient,
     deadline: Option<Deadline>,
     pub(crate) notes: Notes,
@@ -43,9 +48,11 @@ pub(crate) struct Caller {
 
 impl Caller {
     pub(crate) fn new(channel: Channel, deadline: Option<Deadline>, notes: Notes) -> Self {
+        let channel = PropagateLayer.layer(channel);
         Self {
-            client: IngestServiceClient::new(PropagateLayer.layer(channel.clone())),
-            events: EventsServiceClient::new(PropagateLayer.layer(channel)),
+            client: IngestServiceClient::new(channel.clone()),
+            analyses: AnalysesServiceClient::new(channel.clone()),
+            events: EventsServiceClient::new(channel),
             deadline,
             notes,
         }
@@ -53,6 +60,10 @@ impl Caller {
 
     pub(crate) fn client(&self) -> Client {
         self.client.clone()
+    }
+
+    pub(crate) fn analyses(&self) -> AnalysesClient {
+        self.analyses.clone()
     }
 
     pub(crate) fn events(&self) -> EventsClient {

@@ -49,23 +49,27 @@ impl Failure {
     /// What a refused or broken call means for the command.
     pub(crate) fn from_status(status: &Status) -> Self {
         let reason = status::reason(status);
-        if reason.as_deref() == Some("NOT_A_CAPTURE") {
-            return Self::File(escape(status.message()));
-        }
-        // The one part of a request that is the user's own text.
-        if reason.as_deref() == Some("FILTER_SYNTAX") {
-            return Self::Usage(escape(status.message()));
-        }
         // tonic's client calls its own end of `grpc-timeout` CANCELLED.
         let spent = status.code() == Code::DeadlineExceeded
             || status.code() == Code::Cancelled && status.message() == "Timeout expired";
         if spent {
             return Self::Deadline;
         }
-        let Some(name) = reason else {
-            return Self::Service(transport_text(status));
-        };
-        Self::Service(format!("{} ({})", escape(status.message()), escape(&name)))
+        match reason {
+            None => Self::Service(transport_text(status)),
+            Some(reason) => Self::from_reason(&reason, status.message()),
+        }
+    }
+
+    /// The same by the reason that a service gave.
+    pub(crate) fn from_reason(reason: &str, message: &str) -> Self {
+        let message = escape(message);
+        match reason {
+            "NOT_A_CAPTURE" => Self::File(message),
+            // The one part of a request that is the user's own text.
+            "FILTER_SYNTAX" => Self::Usage(message),
+            _ => Self::Service(format!("{message} ({})", escape(reason))),
+        }
     }
 
     /// A file operation that failed, said as a person would.

@@ -1,5 +1,6 @@
 //! The `weir` command: captures to Weir, and what is in them back.
 
+mod analyses;
 mod analyze;
 mod args;
 mod caller;
@@ -121,6 +122,7 @@ async fn execute(command: Command, caller: Caller) -> Result<(), Failure> {
     match &command {
         Command::Analyze(args) => analyze::run(args, &caller, &mut output).await,
         Command::Upload(args) => upload::run(args, &caller, &mut output).await,
+        Command::Analyses(args) => analyses::run(args, &caller, &mut output).await,
         Command::Captures(args) => captures::list(args, &caller, &mut output).await,
         Command::Get(args) => get::run(args, &caller).await,
         Command::Verify(args) => verify::run(args, &caller, &mut output).await,
@@ -136,6 +138,7 @@ impl Command {
         match self {
             Self::Analyze(_) => "weir analyze",
             Self::Upload(_) => "weir upload",
+            Self::Analyses(args) => args.name(),
             Self::Captures(_) => "weir captures",
             Self::Get(_) => "weir get",
             Self::Verify(_) => "weir verify",
@@ -151,6 +154,7 @@ impl Args {
         match &self.command {
             Command::Analyze(args) => args.format,
             Command::Upload(args) => args.format,
+            Command::Analyses(args) => args.format(),
             Command::Captures(args) => args.format,
             Command::Verify(args) => args.format,
             Command::Events(args) => args.format,

@@ -1,6 +1,6 @@
 use clap::error::ErrorKind;
 
-use super::*;
+use super::{value::Kind, *};
 
 fn check_error(line: &str, want: ErrorKind) {
     let error = Args::try_parse_from(line.split(' ')).unwrap_err();
@@ -57,6 +57,21 @@ fn wrong_lines_are_usage_errors() {
         ErrorKind::ValueValidation,
     );
     check_error("weir delete ../x", ErrorKind::ValueValidation);
+    check_error(
+        "weir analyses",
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
+    );
+    check_error("weir analyses show x", ErrorKind::ValueValidation);
+    check_error("weir analyses list --state gone", ErrorKind::InvalidValue);
+    check_error("weir analyses start", ErrorKind::MissingRequiredArgument);
+    check_error(
+        "weir analyses start c --request-id a/b",
+        ErrorKind::ValueValidation,
+    );
+    check_error(
+        "weir analyses start c --max-duration 0",
+        ErrorKind::ValueValidation,
+    );
     check_error("weir upload f --id -x", ErrorKind::UnknownArgument);
     check_error("weir upload f --id=Capital", ErrorKind::ValueValidation);
 }
@@ -69,9 +84,12 @@ fn spans_have_units_and_zero_is_kept() {
     let Command::Analyze(analyze) = args.command else {
         panic!("not analyze");
     };
-    assert_eq!(analyze.idle_timeout, Some(Duration::ZERO));
-    assert_eq!(analyze.active_timeout, Some(Duration::from_secs(120)));
-    assert_eq!(analyze.interim, Some(Duration::from_secs(30)));
+    assert_eq!(analyze.options.idle_timeout, Some(Duration::ZERO));
+    assert_eq!(
+        analyze.options.active_timeout,
+        Some(Duration::from_secs(120))
+    );
+    assert_eq!(analyze.options.interim, Some(Duration::from_secs(30)));
     assert_eq!(analyze.limit, 20);
 }
 
@@ -80,7 +98,7 @@ fn kinds_are_a_list() {
     let Command::Analyze(analyze) = parsed("weir analyze a b --kinds dns,tls").command else {
         panic!("not analyze");
     };
-    assert_eq!(analyze.kinds, [Kind::Dns, Kind::Tls]);
+    assert_eq!(analyze.options.kinds, [Kind::Dns, Kind::Tls]);
     assert_eq!(analyze.files.len(), 2);
 }
 

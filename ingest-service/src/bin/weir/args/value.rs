@@ -13,6 +13,9 @@ const SPAN_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 /// Bytes of a capture's name, as the service counts them.
 const CAPTURE_ID_BYTES_MAX: usize = 128;
 
+/// Bytes of a request's name, as the service counts them.
+const REQUEST_ID_BYTES_MAX: usize = 128;
+
 /// Kinds of record by their names in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
@@ -107,6 +110,22 @@ pub(super) fn label(text: &str) -> Result<(String, String), String> {
         Some(("", _)) => Err("the key is empty".to_owned()),
         Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
         None => Err("not of the form KEY=VALUE".to_owned()),
+    }
+}
+
+/// `[A-Za-z0-9._:-]{1,128}`, the service's own rule.
+pub(super) fn request_id(text: &str) -> Result<String, String> {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-');
+    if text.is_empty() || text.len() > REQUEST_ID_BYTES_MAX || !text.bytes().all(is_plain) {
+        return Err("1 to 128 of A-Z, a-z, 0-9, '.', '_', ':' and '-'".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) fn analysis_id(text: &str) -> Result<String, String> {
+    match uuid::Uuid::try_parse(text) {
+        Ok(id) => Ok(id.to_string()),
+        Err(_) => Err("an analysis' id is a UUID".to_owned()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! An analysis as a person reads it. Everything here makes text; nothing prints.
 
+pub(crate) mod analyses;
 mod application;
 mod capture;
 mod chart;

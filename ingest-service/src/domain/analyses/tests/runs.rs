@@ -152,7 +152,7 @@ async fn requests_are_refused_and_repeated() {
     for (new, wanted) in [
         (
             new("cap", "r1", "p"),
-            "the request started an analysis with another options before",
+            "the request started an analysis with other options before",
         ),
         (
             new("cap", "r2", "o"),
