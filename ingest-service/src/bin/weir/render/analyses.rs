@@ -178,12 +178,14 @@ mod tests {
         ];
         check(&list(&[], PLAIN), &expect![[""]]);
         let wanted = expect![[r#"
+            all:
               analysis                              capture  state       read  records  attempts  created (UTC)       took
               0192b9c0-7f00-7000-8000-000000000001  c\x1b    queued                  0         0  2023-11-14 22:13
               0192b9c0-7f00-7000-8000-000000000001  c\x1b    succeeded    all   12,345         2  2023-11-14 22:13  2.00 s
               0192b9c0-7f00-7000-8000-000000000001  c\x1b    cancelled  25.0%   12,345         2  2023-11-14 22:13  2.00 s
         "#]];
-        check(&list(&all, PLAIN), &wanted);
+        // Expectations lose what all their lines are indented by.
+        check(&format!("all:\n{}", list(&all, PLAIN)), &wanted);
     }
 
     #[test]
