@@ -17,7 +17,8 @@ pub use capture::{
     Summary, Talker, TimeSeries, Verdict,
 };
 pub use flow::{
-    ConnState, Counters, EndReason, Flow, IcmpKind, SERVICES_MAX, Services, TcpSide, TcpStats,
+    ConnState, Counters, EndReason, Flow, HISTORY_LETTERS_MAX, History, IcmpKind, SERVICES_MAX,
+    Services, TcpSide, TcpStats,
 };
 pub use tunnel::{Tunnel, TunnelKind};
 

@@ -69,7 +69,7 @@ fn text_bytes(body: &Body) -> usize {
             dns.query_name.len() + dns.answers.iter().map(bytes).sum::<usize>()
         }
         Body::Http(http) => {
-            let texts = [
+            let texts: [&str; 8] = [
                 &http.method,
                 &http.host,
                 &http.target,
@@ -79,7 +79,7 @@ fn text_bytes(body: &Body) -> usize {
                 &http.referrer,
                 &http.server,
             ];
-            texts.into_iter().map(String::len).sum()
+            texts.into_iter().map(str::len).sum()
         }
         Body::Tls(tls) => {
             let alpn: usize = tls.client_alpn.iter().map(String::len).sum();

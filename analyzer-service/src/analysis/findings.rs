@@ -172,3 +172,51 @@ fn record(finding: Finding, stamp: Stamp) -> Record {
         body: Body::Finding(Box::new(finding)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::record::Severity;
+
+    fn seen(code: &'static str, packet: u64) -> Evidence {
+        Evidence {
+            subject: Subject {
+                code,
+                source: None,
+                target: None,
+                about: String::new(),
+            },
+            severity: Severity::Info,
+            message: "seen".into(),
+            source: None,
+            target: None,
+            target_port: 0,
+            count: 1,
+            first_packet: packet,
+            flow_ids: Vec::new(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_look_at_the_times_closes_what_a_look_at_all_closes(
+            steps in prop::collection::vec((0..400_i128, prop::option::of(0..4_usize)), 1..100),
+        ) {
+            let (mut quick, mut slow) = (Findings::new(), Findings::new());
+            for (number, (seconds, code)) in (1..).zip(steps) {
+                let time = Time(seconds * 1_000_000_000);
+                let stamp = Stamp { time, number };
+                let codes = ["a", "b", "c", "d"];
+                if let Some(code) = code.map(|at| codes[at]) {
+                    let closed = quick.add(seen(code, number), stamp);
+                    prop_assert_eq!(closed, slow.add(seen(code, number), stamp));
+                }
+                let all = slow.take(stamp, |open| open.is_over(time));
+                prop_assert_eq!(quick.close(stamp), all);
+                prop_assert_eq!(quick.open.len(), slow.open.len());
+            }
+        }
+    }
+}

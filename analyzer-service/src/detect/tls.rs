@@ -47,7 +47,7 @@ pub(super) fn handshake(record: &Record, tls: &TlsHandshake, out: &mut Vec<Evide
         server_certificates,
         ..
     } = tls;
-    if OLD_VERSIONS.contains(&version.as_str()) {
+    if OLD_VERSIONS.contains(&&**version) {
         let message = format!("{version} was negotiated");
         found("tls-old-version", Severity::Warning, message, String::new());
     }

@@ -70,10 +70,10 @@ fn dns(dns: domain::DnsTransaction) -> pb::DnsTransaction {
 
 fn http(http: domain::HttpTransaction) -> pb::HttpTransaction {
     pb::HttpTransaction {
-        method: http.method,
+        method: http.method.into_owned(),
         host: http.host,
         target: http.target,
-        version: http.version,
+        version: http.version.into_owned(),
         user_agent: http.user_agent,
         status: http.status.into(),
         content_type: http.content_type,
@@ -91,11 +91,11 @@ fn http(http: domain::HttpTransaction) -> pb::HttpTransaction {
 fn tls(tls: domain::TlsHandshake) -> pb::TlsHandshake {
     pb::TlsHandshake {
         server_name: tls.server_name,
-        version: tls.version,
-        cipher_suite: tls.cipher_suite,
+        version: tls.version.into_owned(),
+        cipher_suite: tls.cipher_suite.into_owned(),
         client_alpn: tls.client_alpn,
         server_alpn: tls.server_alpn,
-        client_version: tls.client_version,
+        client_version: tls.client_version.into_owned(),
         client_hello_seen: tls.client_hello_seen,
         server_hello_seen: tls.server_hello_seen,
         resumed: tls.resumed,

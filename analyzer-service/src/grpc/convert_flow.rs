@@ -53,7 +53,7 @@ fn tcp_stats(stats: domain::TcpStats) -> pb::TcpStats {
     } = stats;
     pb::TcpStats {
         state: state.name().to_owned(),
-        history,
+        history: history.to_string(),
         handshake_rtt: handshake_rtt.map(duration),
         client_retransmissions: client.retransmissions,
         server_retransmissions: server.retransmissions,

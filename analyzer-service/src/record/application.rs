@@ -36,10 +36,10 @@ pub struct DnsAnswer {
 /// Field meanings: `HttpTransaction` in records.proto.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HttpTransaction {
-    pub method: String,
+    pub method: Cow<'static, str>,
     pub host: String,
     pub target: String,
-    pub version: String,
+    pub version: Cow<'static, str>,
     pub user_agent: String,
     /// Zero when no response was seen.
     pub status: u16,
@@ -61,8 +61,8 @@ pub struct HttpTransaction {
 pub struct TlsHandshake {
     pub server_name: String,
     /// Negotiated; empty when no ServerHello was seen.
-    pub version: String,
-    pub cipher_suite: String,
+    pub version: Cow<'static, str>,
+    pub cipher_suite: Cow<'static, str>,
     pub client_alpn: Vec<String>,
     pub server_alpn: String,
     /// Lower-case hex; empty when its hello was not seen. As are the next two.
@@ -72,7 +72,7 @@ pub struct TlsHandshake {
     /// As sent, the server's own first; shared by the handshakes that show the same.
     pub server_certificates: Vec<Arc<Certificate>>,
     /// Highest offered.
-    pub client_version: String,
+    pub client_version: Cow<'static, str>,
     pub client_hello_seen: bool,
     pub server_hello_seen: bool,
     pub resumed: bool,

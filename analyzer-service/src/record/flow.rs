@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use arrayvec::ArrayVec;
+use arrayvec::{ArrayString, ArrayVec};
 
 use super::{Time, Tunnel};
 
@@ -11,6 +11,12 @@ pub const SERVICES_MAX: usize = 4;
 
 /// Names of a flow's protocols.
 pub type Services = ArrayVec<&'static str, SERVICES_MAX>;
+
+/// Letters of a connection's history: one that is as it should be has about ten.
+pub const HISTORY_LETTERS_MAX: usize = 30;
+
+/// Zeek's history of a connection.
+pub type History = ArrayString<HISTORY_LETTERS_MAX>;
 
 /// One bidirectional flow, or one piece of it. Field meanings: `Flow` in records.proto.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,7 +75,7 @@ pub enum EndReason {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TcpStats {
     pub state: ConnState,
-    pub history: String,
+    pub history: History,
     pub handshake_rtt: Option<Duration>,
     pub client: TcpSide,
     pub server: TcpSide,

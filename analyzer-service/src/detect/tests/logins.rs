@@ -203,7 +203,7 @@ fn check_certificate(change: impl FnOnce(&mut Certificate), expected: &Expect) {
     check_tls(NOW, &tls, expected);
 }
 
-fn negotiated(version: &str, cipher_suite: &str) -> TlsHandshake {
+fn negotiated(version: &'static str, cipher_suite: &'static str) -> TlsHandshake {
     TlsHandshake {
         version: version.into(),
         cipher_suite: cipher_suite.into(),

@@ -4,11 +4,11 @@
 //! <https://docs.zeek.org/en/master/scripts/base/protocols/conn/main.zeek.html>
 
 use super::Header;
-use crate::decode::Tcp;
+use crate::{decode::Tcp, record};
 
-/// A connection that is as it should be has about ten; each letter that comes again
-/// and again comes at powers of ten only, but for SYN, FIN and RST.
-const LETTERS_MAX: usize = 30;
+/// Each letter that comes again and again comes at powers of ten only, but for SYN, FIN and
+/// RST.
+const LETTERS_MAX: usize = record::HISTORY_LETTERS_MAX;
 
 /// The client is not who sent the first packet.
 const FLIPPED: u8 = b'^';
@@ -58,9 +58,11 @@ impl History {
         }
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(super) fn text(&self) -> record::History {
         let letters = &self.letters[..usize::from(self.len)];
-        letters.iter().copied().map(char::from).collect()
+        // ASCII, and as many as there is room for.
+        let text = str::from_utf8(letters).unwrap_or_default();
+        record::History::from(text).unwrap_or_default()
     }
 
     fn push(&mut self, letter: u8, from_client: bool) {

@@ -69,7 +69,7 @@ impl Exchange {
     /// What it holds.
     pub(super) fn cost(&self) -> usize {
         let record = &self.record;
-        let texts = [
+        let texts: [&str; 8] = [
             &record.method,
             &record.host,
             &record.target,
@@ -79,7 +79,7 @@ impl Exchange {
             &record.referrer,
             &record.server,
         ];
-        size_of::<Self>() + texts.into_iter().map(String::len).sum::<usize>()
+        size_of::<Self>() + texts.into_iter().map(str::len).sum::<usize>()
     }
 
     pub(super) fn method(&self) -> &str {

@@ -1,6 +1,6 @@
 //! Start line and headers, by httparse, told to be as lenient as it can.
 
-use std::mem::MaybeUninit;
+use std::{borrow::Cow, mem::MaybeUninit};
 
 use httparse::{Header, ParserConfig, Status};
 
@@ -77,9 +77,9 @@ pub(super) enum Look {
 /// A request's head, as text.
 #[derive(Debug, Default)]
 pub(in super::super) struct Request {
-    pub(super) method: String,
+    pub(super) method: Cow<'static, str>,
     pub(super) target: String,
-    pub(super) version: String,
+    pub(super) version: Cow<'static, str>,
     pub(super) host: String,
     pub(super) user_agent: String,
     pub(super) referrer: String,
@@ -94,7 +94,7 @@ pub(in super::super) struct Request {
 #[derive(Debug, Default)]
 pub(in super::super) struct Response {
     pub(super) status: u16,
-    pub(super) version: String,
+    pub(super) version: Cow<'static, str>,
     pub(super) content_type: String,
     pub(super) server: String,
     framing: Framing,
@@ -185,7 +185,7 @@ impl Request {
             return None;
         };
         Some(Self {
-            method: wire_text(parsed.method?.as_bytes()),
+            method: method(parsed.method?),
             target: wire_text(parsed.path?.as_bytes()),
             login: login::field(parsed.headers).or_else(|| login::query(parsed.path?.as_bytes())),
             is_form: login::is_form(parsed.headers),
@@ -275,9 +275,18 @@ fn header(headers: &[Header<'_>], name: &str) -> String {
     header.map_or_else(String::new, |header| wire_text(header.value))
 }
 
-fn version(minor: u8) -> String {
+fn method(name: &str) -> Cow<'static, str> {
+    let known = METHODS.iter().find(|known| **known == name.as_bytes());
+    match known.and_then(|known| str::from_utf8(known).ok()) {
+        Some(known) => known.into(),
+        None => wire_text(name.as_bytes()).into(),
+    }
+}
+
+fn version(minor: u8) -> Cow<'static, str> {
     match minor {
-        1 => "HTTP/1.1".to_owned(),
-        other => format!("HTTP/1.{other}"),
+        0 => "HTTP/1.0".into(),
+        1 => "HTTP/1.1".into(),
+        other => format!("HTTP/1.{other}").into(),
     }
 }

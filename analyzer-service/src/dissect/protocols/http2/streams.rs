@@ -161,7 +161,7 @@ impl Exchange {
         Self {
             record: HttpTransaction {
                 depth,
-                version: "HTTP/2".to_owned(),
+                version: "HTTP/2".into(),
                 ..HttpTransaction::default()
             },
             requester,
@@ -192,7 +192,7 @@ impl Exchange {
         if context.direction == self.requester {
             // Trailers have none of these.
             if !method.is_empty() {
-                record.method = method;
+                record.method = method.into();
                 record.target = path;
                 record.host = authority;
                 record.user_agent = user_agent;
@@ -207,7 +207,7 @@ impl Exchange {
         if self.is_grpc && context.direction != self.requester {
             record.grpc_status = grpc_status.or(record.grpc_status);
         }
-        let texts = [
+        let texts: [&str; 7] = [
             &record.method,
             &record.target,
             &record.host,

@@ -1,24 +1,31 @@
 //! Names of the numbers in IANA's "TLS Parameters".
 
+use std::borrow::Cow;
+
 use tls_parser::TlsCipherSuite;
 
 pub(super) const TLS_1_3: u16 = 0x0304;
 
 /// "TLS 1.3"; hexadecimal when unnamed.
-pub(super) fn version(number: u16) -> String {
+pub(super) fn version(number: u16) -> Cow<'static, str> {
     match number {
-        0x0300 => "SSL 3.0".to_owned(),
-        0x0301..=TLS_1_3 => format!("TLS 1.{}", number - 0x0301),
+        0x0300 => "SSL 3.0".into(),
+        0x0301 => "TLS 1.0".into(),
+        0x0302 => "TLS 1.1".into(),
+        0x0303 => "TLS 1.2".into(),
+        TLS_1_3 => "TLS 1.3".into(),
         // RFC 8446 before it was one.
-        0x7f00..=0x7fff => format!("TLS 1.3 draft {}", number & 0xff),
-        _ => format!("0x{number:04x}"),
+        0x7f00..=0x7fff => format!("TLS 1.3 draft {}", number & 0xff).into(),
+        _ => format!("0x{number:04x}").into(),
     }
 }
 
 /// IANA's description; hexadecimal when unnamed.
-pub(super) fn cipher_suite(number: u16) -> String {
-    TlsCipherSuite::from_id(number)
-        .map_or_else(|| format!("0x{number:04x}"), |suite| suite.name.to_owned())
+pub(super) fn cipher_suite(number: u16) -> Cow<'static, str> {
+    match TlsCipherSuite::from_id(number) {
+        Some(suite) => suite.name.into(),
+        None => format!("0x{number:04x}").into(),
+    }
 }
 
 /// IANA's description; the number when unnamed.
