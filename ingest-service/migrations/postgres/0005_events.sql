@@ -33,7 +33,9 @@ CREATE INDEX events_by_time ON events (at_us);
 -- How far each handler has been given its events.
 CREATE TABLE subscriptions (
     handler  TEXT NOT NULL PRIMARY KEY,
-    position BIGINT NOT NULL
+    position BIGINT NOT NULL,
+    -- The instance that leads, where only one may do the work.
+    owner    BYTEA
 );
 
 -- Events that a handler has still to see, or gave up. One that it has seen has no row.

@@ -6,6 +6,7 @@ mod deliveries;
 mod events;
 mod folding;
 mod keeping;
+mod leads;
 mod lifecycle;
 mod lists;
 mod sharing;
@@ -29,6 +30,7 @@ pub(crate) async fn suite(catalog: &dyn Catalog) {
     analyses::suite(catalog).await;
     lists::suite(catalog).await;
     deliveries::suite(catalog).await;
+    leads::suite(catalog).await;
     events::suite(catalog).await;
 }
 

@@ -41,6 +41,19 @@ pub trait EventLog: Send + Sync {
     /// come: only forward. Its position now; [`Position`] 0 when it is new.
     async fn advance(&self, handler: &str, to: Position) -> Result<Position, CatalogError>;
 
+    /// Takes or keeps the lead where only one instance at a time may do a handler's
+    /// work, and sets how far it has come: only forward. Its position now; `None`:
+    /// another instance has the lead and is alive, and nothing was changed.
+    async fn lead(
+        &self,
+        handler: &str,
+        instance: InstanceId,
+        to: Position,
+    ) -> Result<Option<Position>, CatalogError>;
+
+    /// Gives the lead back, if this instance has it.
+    async fn cede(&self, handler: &str, instance: InstanceId) -> Result<(), CatalogError>;
+
     /// Deliveries that were given up, ordered by event and handler, after the
     /// one given; only of one handler when there is one.
     async fn dead_letters(
@@ -219,7 +232,7 @@ pub struct Backlog {
     pub handler: String,
     /// Events after its position, of whatever type.
     pub ahead: u64,
-    /// When the oldest of those happened.
+    /// When the oldest event happened that it has still to see.
     pub oldest: Option<Timestamp>,
     /// Deliveries that wait or run.
     pub waiting: u64,

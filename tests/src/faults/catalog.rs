@@ -82,6 +82,19 @@ impl EventLog for FaultyCatalog {
         self.fated(self.catalog.advance(handler, to)).await
     }
 
+    async fn lead(
+        &self,
+        handler: &str,
+        instance: InstanceId,
+        to: Position,
+    ) -> Result<Option<Position>, CatalogError> {
+        self.fated(self.catalog.lead(handler, instance, to)).await
+    }
+
+    async fn cede(&self, handler: &str, instance: InstanceId) -> Result<(), CatalogError> {
+        self.fated(self.catalog.cede(handler, instance)).await
+    }
+
     async fn dead_letters(
         &self,
         handler: Option<&str>,

@@ -40,7 +40,7 @@ pub(super) async fn turn<S: Session>(db: &mut S, turn: &Turn) -> Result<Turned, 
 }
 
 /// The position of a subscription, which stays locked.
-async fn lock<S: Session>(db: &mut S, handler: &str) -> Result<Position, CatalogError> {
+pub(super) async fn lock<S: Session>(db: &mut S, handler: &str) -> Result<Position, CatalogError> {
     let locked = || {
         let found = sql("SELECT c.position FROM subscriptions c WHERE c.handler = $1");
         found.and(S::DIALECT.for_update).bind(handler.to_owned())
@@ -227,7 +227,9 @@ async fn take(
 pub(super) async fn backlog(db: &mut impl Session) -> Result<Vec<Backlog>, CatalogError> {
     let rows = sql(
         "SELECT s.handler, (SELECT c.last FROM event_clock c) - s.position AS ahead, \
-         (SELECT e.at_us FROM events e WHERE e.position > s.position ORDER BY e.position LIMIT 1) AS oldest, \
+         (SELECT e.at_us FROM events e WHERE e.position = coalesce(\
+         (SELECT min(d.position) FROM deliveries d WHERE d.handler = s.handler AND d.state <> 3), \
+         (SELECT min(n.position) FROM events n WHERE n.position > s.position))) AS oldest, \
          (SELECT count(*) FROM deliveries d WHERE d.handler = s.handler AND d.state <> 3) AS waiting, \
          (SELECT count(*) FROM deliveries d WHERE d.handler = s.handler AND d.state = 3) AS dead \
          FROM subscriptions s ORDER BY s.handler",

@@ -10,7 +10,7 @@ use super::{
         Backlog, CatalogError, DeadFate, DeadLetter, DeadPlace, EventLog, EventPage, InstanceId,
         Turn, Turned,
     },
-    SqlCatalog, dead_letters, deliveries, events, instances,
+    SqlCatalog, dead_letters, deliveries, events, instances, leads,
     session::Session,
     transaction::{change, read},
 };
@@ -48,6 +48,19 @@ where
 
     async fn advance(&self, handler: &str, to: Position) -> Result<Position, CatalogError> {
         change!(self, db => deliveries::advance(db, handler, to))
+    }
+
+    async fn lead(
+        &self,
+        handler: &str,
+        instance: InstanceId,
+        to: Position,
+    ) -> Result<Option<Position>, CatalogError> {
+        change!(self, db => leads::lead(db, handler, instance, to))
+    }
+
+    async fn cede(&self, handler: &str, instance: InstanceId) -> Result<(), CatalogError> {
+        change!(self, db => leads::cede(db, handler, instance))
     }
 
     async fn dead_letters(

@@ -15,6 +15,7 @@ mod event_log;
 mod events;
 mod fold;
 mod instances;
+mod leads;
 mod read;
 mod row;
 mod seal;
