@@ -1,6 +1,7 @@
 //! Configuration: flags over environment over defaults.
 
 mod analyses;
+mod broker;
 mod events;
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
 use weir_shared::{limits::CHUNK_BYTES_MAX, serve::ServeConfig, store::directory_url};
 
 pub use analyses::AnalysesConfig;
+pub use broker::BrokerConfig;
 pub(crate) use events::EventConfig;
 
 use crate::domain::{
@@ -138,6 +140,8 @@ pub struct Config {
     #[command(flatten)]
     pub events: EventConfig,
     #[command(flatten)]
+    pub broker: BrokerConfig,
+    #[command(flatten)]
     pub serve: ServeConfig,
 }
 
@@ -170,6 +174,7 @@ impl Config {
             scrub_rate: SCRUB_RATE,
             health: false,
             events: EventConfig::default(),
+            broker: BrokerConfig::default(),
             serve: ServeConfig::default(),
         })
     }

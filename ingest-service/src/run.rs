@@ -3,7 +3,7 @@
 use std::{future::Future, net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 use tonic::{codec::CompressionEncoding, service::Routes};
 use weir_shared::{
@@ -23,6 +23,7 @@ use crate::{
         analyses::{Analyses, AnalyzeOnSeal},
         dispatch::handler::Registry,
         ingest::Ingest,
+        relay::Broker,
     },
     grpc::{
         self, AnalysesApi, AnalyzerClient, EventsApi, Metered, Namings, RemoteAnalyzer, Service,
@@ -38,6 +39,10 @@ pub const EVENTS_SERVICE: &str = "weir.ingest.v1.EventsService";
 /// Name of the service of background analyses.
 pub const ANALYSES_SERVICE: &str = "weir.ingest.v1.AnalysesService";
 
+/// Name in health of the broker: SERVING while it gets what happens, NOT_SERVING when it
+/// falls behind. Only where there is a broker.
+pub const BROKER_HEALTH: &str = "weir.ingest.v1.Broker";
+
 /// What the service needs from outside.
 #[derive(Clone, Debug)]
 pub struct Deps {
@@ -46,6 +51,8 @@ pub struct Deps {
     pub analyzer: AnalyzerClient,
     /// What is done about events, beside what the service does by itself.
     pub handlers: Registry,
+    /// Where events go as well.
+    pub broker: Option<Arc<dyn Broker>>,
 }
 
 impl Deps {
@@ -59,6 +66,8 @@ impl Deps {
         let analyzer = grpc::connect(&config.analyzer)
             .with_context(|| format!("--analyzer {}", config.analyzer))
             .map_err(Unopened::Wrong)?;
+        let broker = config.broker.open(&config.events.source);
+        let broker = broker.context("--broker").map_err(Unopened::Wrong)?;
         let url = config.store_url().map_err(Unopened::Wrong)?;
         let store = store::open(&url).map_err(|error| {
             let kind = unopened(error.may_pass());
@@ -76,6 +85,7 @@ impl Deps {
             catalog,
             analyzer,
             handlers: Registry::default(),
+            broker,
         })
     }
 }
@@ -161,10 +171,14 @@ pub async fn run_when(
     listener: impl Listener,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let lifecycle = Lifecycle::default();
+    let mut lifecycle = Lifecycle::default();
+    let broker = watch::Sender::default();
+    if config.broker.is_some() {
+        lifecycle.parts.push((BROKER_HEALTH, broker.subscribe()));
+    }
     tracing::info!(address = ?listener.local_addr(), store = config.store, "ingest-service listens");
     let served = Served {
-        service: async { start(&config, deps.await?, &lifecycle) },
+        service: async { start(&config, deps.await?, &lifecycle, broker) },
         names: &[SERVICE, ANALYSES_SERVICE, EVENTS_SERVICE],
         oversized: &[
             ("/weir.ingest.v1.IngestService/PutChunk", "CHUNK_SIZE"),
@@ -175,7 +189,12 @@ pub async fn run_when(
 }
 
 /// Starts what the service does by itself, and gives what answers its calls.
-fn start(config: &Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow::Result<Metered<Routes>> {
+fn start(
+    config: &Config,
+    deps: Deps,
+    lifecycle: &Lifecycle,
+    has_caught_up: watch::Sender<bool>,
+) -> anyhow::Result<Metered<Routes>> {
     let ingest = Ingest::start(
         deps.catalog,
         deps.store,
@@ -201,7 +220,13 @@ fn start(config: &Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow::Result<M
     let mut handlers = deps.handlers;
     let on_seal = AnalyzeOnSeal::new(Arc::clone(&analyses), config.analyses.on_seal);
     handlers.add(Arc::new(on_seal))?;
-    let names = handlers.iter().map(|handler| handler.name()).collect();
+    let mut names: Vec<_> = handlers.iter().map(|handler| handler.name()).collect();
+    if let Some(broker) = deps.broker {
+        names.push(Registry::BROKER);
+        tasks.spawn(Arc::clone(&ingest).relay(broker));
+        let watched = Arc::clone(&ingest).watch_broker(config.broker.backlog_max, has_caught_up);
+        tasks.spawn(watched);
+    }
     tasks.spawn(Arc::clone(&ingest).keep_events(config.events.retention, names));
     tasks.spawn(Arc::clone(&ingest).dispatch(handlers));
 

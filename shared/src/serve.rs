@@ -3,6 +3,7 @@
 use std::{convert::Infallible, future::Future, time::Duration};
 
 use http::{Request, Response};
+use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{body::Body, service::Routes};
 use tonic_health::{ServingStatus, server::HealthReporter};
@@ -77,6 +78,9 @@ pub struct Lifecycle {
     pub tasks: TaskTracker,
     /// Cancelled once health says NOT_SERVING: every call's token is its child.
     pub shutdown: CancellationToken,
+    /// Further names in health, each with whether it is well: what the services go on
+    /// without. They tell nothing of the server as a whole.
+    pub parts: Vec<(&'static str, watch::Receiver<bool>)>,
 }
 
 /// What is served.
@@ -121,6 +125,8 @@ where
     } = served;
     let late = Late::default();
     let (health, routes) = with_health_and_reflection(late.clone(), names).await?;
+    let parts: Vec<_> = lifecycle.parts.iter().map(|(name, _)| *name).collect();
+    tell(&health, &parts, ServingStatus::NotServing).await;
     let answering = ServiceBuilder::new()
         .layer(TraceLayer)
         .layer(DeadlineLayer {
@@ -132,10 +138,13 @@ where
         late.set(service.await?);
         say(&health, names, ServingStatus::Serving).await;
         tracing::info!("ready");
+        follow(&health, &lifecycle.parts).await;
         std::future::pending::<anyhow::Result<Infallible>>().await
     };
 
-    let Lifecycle { tasks, shutdown } = lifecycle;
+    let Lifecycle {
+        tasks, shutdown, ..
+    } = lifecycle;
     let serving = http2::serve(config, listener.incoming(), answering, shutdown);
     tokio::pin!(serving);
     let (ended, is_serving) = tokio::select! {
@@ -146,6 +155,7 @@ where
         () = stop.cancelled() => (Ok(()), true),
     };
     say(&health, names, ServingStatus::NotServing).await;
+    tell(&health, &parts, ServingStatus::NotServing).await;
     shutdown.cancel();
     // A connection of a silent client would hold it up for ever.
     if is_serving && within(grace, &mut serving).await.is_none() {
@@ -206,9 +216,32 @@ where
     Ok((health, routes))
 }
 
+/// Tells how the parts are, as long as that can change.
+async fn follow(health: &HealthReporter, parts: &[(&'static str, watch::Receiver<bool>)]) {
+    let each = parts.iter().map(|(name, is_well)| async move {
+        let mut is_well = is_well.clone();
+        loop {
+            let status = match *is_well.borrow_and_update() {
+                true => ServingStatus::Serving,
+                false => ServingStatus::NotServing,
+            };
+            health.set_service_status(*name, status).await;
+            if is_well.changed().await.is_err() {
+                return;
+            }
+        }
+    });
+    futures::future::join_all(each).await;
+}
+
 /// For each service, and for the server as a whole.
 async fn say(health: &HealthReporter, names: &[&'static str], status: ServingStatus) {
-    for name in names.iter().copied().chain([""]) {
-        health.set_service_status(name, status).await;
+    tell(health, names, status).await;
+    tell(health, &[""], status).await;
+}
+
+async fn tell(health: &HealthReporter, names: &[&'static str], status: ServingStatus) {
+    for name in names {
+        health.set_service_status(*name, status).await;
     }
 }

@@ -20,6 +20,7 @@ pub mod gate;
 pub mod messages;
 pub mod pair;
 pub mod process;
+pub mod rabbit;
 pub mod random;
 pub mod recordings;
 pub mod s3;

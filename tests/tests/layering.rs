@@ -101,9 +101,16 @@ const RULES: &[Rule] = &[
             "proto",
             "pbjson_types",
             "crate::grpc",
+            "crate::broker",
             "crate::run",
             "crate::config",
         ],
+    },
+    Rule {
+        what: "only the broker's edge knows its protocol",
+        below: &["ingest-service/src", "analyzer-service/src", "shared/src"],
+        except: &["ingest-service/src/broker"],
+        names: &["lapin"],
     },
     Rule {
         what: "the domain knows the catalog's and the store's traits, no backend",
@@ -134,7 +141,11 @@ const RULES: &[Rule] = &[
     },
     Rule {
         what: "the edge is below run",
-        below: &["ingest-service/src/grpc", "analyzer-service/src/grpc"],
+        below: &[
+            "ingest-service/src/grpc",
+            "ingest-service/src/broker",
+            "analyzer-service/src/grpc",
+        ],
         except: &[],
         names: &["crate::run", "sqlx", "SqliteCatalog", "PostgresCatalog"],
     },

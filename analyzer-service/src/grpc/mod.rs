@@ -91,7 +91,9 @@ impl AnalyzerService for Analyzer {
             request.options.threads = NonZeroUsize::MIN;
         }
 
-        let Lifecycle { tasks, shutdown } = &self.lifecycle;
+        let Lifecycle {
+            tasks, shutdown, ..
+        } = &self.lifecycle;
         let scope = CallScope::enter(tasks, shutdown, deadline);
         let (events, answers) = mpsc::channel(EVENTS_QUEUED_MAX);
         let worker = Worker {

@@ -7,7 +7,7 @@ use opentelemetry::{
     metrics::{Counter, Gauge, Histogram},
 };
 
-use super::{event::Event, time::Timestamp};
+use super::{event::Event, relay::RelayMetrics, time::Timestamp};
 use crate::catalog::{Backlog, Finished, Outcome};
 
 /// The instruments.
@@ -21,6 +21,8 @@ pub struct Metrics {
     /// at the start found them.
     pub inconsistent_segments: Gauge<u64>,
     deliveries: Counter<u64>,
+    /// What goes to a broker.
+    pub relay: RelayMetrics,
     watch_lag: Histogram<f64>,
     outbox_events: Gauge<u64>,
     outbox_age: Gauge<f64>,
@@ -67,6 +69,7 @@ impl Default for Metrics {
     fn default() -> Self {
         let meter = global::meter("ingest-service");
         Self {
+            relay: RelayMetrics::default(),
             scrub_bytes: meter
                 .u64_counter("weir_scrub_bytes_total")
                 .with_description("Bytes of sealed captures that the scrub has read")

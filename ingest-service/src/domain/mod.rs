@@ -26,6 +26,7 @@ pub mod manifest;
 pub mod metrics;
 pub mod range;
 pub mod read;
+pub mod relay;
 pub mod scrub;
 pub mod sealer;
 pub mod segment;

@@ -20,7 +20,7 @@ use weir_shared::{
 use super::{convert::labels, error::status};
 use crate::domain::{error::Error, event_watch::Told, ingest::Ingest};
 
-use convert::Source;
+pub(crate) use convert::{Source, event};
 
 type WatchStream = Pin<Box<dyn Stream<Item = Result<WatchEventsResponse, Status>> + Send>>;
 

@@ -33,7 +33,7 @@ pub(crate) use analyses::{AnalysesApi, RemoteAnalyzer};
 pub(crate) use analyze::Namings;
 pub(crate) use analyze::connect;
 pub use analyze::{AnalyzerClient, analyzer_client, analyzer_endpoint};
-pub(crate) use events::EventsApi;
+pub(crate) use events::{EventsApi, Source, event as event_to_proto};
 pub(crate) use receive::Metered;
 use receive::{Arrived, Receipt};
 

@@ -112,6 +112,7 @@ impl World {
                         catalog: catalog.clone(),
                         analyzer: analyzer_client(channel(&to_analyzer())),
                         handlers: Registry::default(),
+                        broker: None,
                     };
                     ingest(setup, path.clone(), deps)
                 });
