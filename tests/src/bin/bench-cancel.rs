@@ -36,6 +36,10 @@ const CROWD: usize = 100;
 /// In which all of them are cancelled.
 const CROWD_ROUNDS: usize = 20;
 
+/// After it those that nobody reads wait for their callers, each behind its first extents.
+const SETTLE: Duration = Duration::from_secs(2);
+const SETTLE_ONE: Duration = Duration::from_millis(100);
+
 /// Long enough that every analysis is under way when it comes.
 const DEADLINE: Duration = Duration::from_millis(50);
 
@@ -118,6 +122,7 @@ async fn crowd(capture: &[u8]) {
     for (is_read, name) in [(false, "nobody reads"), (true, "all are read")] {
         let mut one = Series::new(&format!("one cancelled, {name}"));
         let mut running = begin(&caller, &stored, is_read).await;
+        tokio::time::sleep(SETTLE).await;
         for _ in 0..ROUNDS {
             // Another one each time: it has run for a while.
             drop(running.remove(0));
@@ -125,13 +130,14 @@ async fn crowd(capture: &[u8]) {
             until_idle(&pair).await;
             one.add_millis(begun.elapsed());
             running.push(until_accepted(&caller, &stored, is_read).await);
+            tokio::time::sleep(SETTLE_ONE).await;
         }
         drop(running);
         let mut every = Series::new(&format!("all cancelled, {name}"));
         let mut probe = Series::new("as many begun where nothing ran");
         for _ in 0..CROWD_ROUNDS {
             let running = begin(&caller, &stored, is_read).await;
-            tokio::time::sleep(DEADLINE).await;
+            tokio::time::sleep(SETTLE).await;
             // Those that take their places wait there, and compute nothing.
             gate.close();
             let begun = Instant::now();
