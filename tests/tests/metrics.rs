@@ -15,10 +15,11 @@ use opentelemetry_proto::tonic::{
         ExportMetricsServiceRequest, ExportMetricsServiceResponse,
         metrics_service_server::{MetricsService, MetricsServiceServer},
     },
+    common::v1::any_value,
     metrics::v1::{NumberDataPoint, metric::Data, number_data_point::Value},
 };
 use tonic::{Request, Response, Status};
-use weir_tests::{pair::Service, process::Process, until::until};
+use weir_tests::{background::wanted, pair::Service, process::Process, until::until};
 
 /// The latest value of each metric.
 #[derive(Clone, Debug, Default)]
@@ -33,22 +34,38 @@ impl MetricsService for Collector {
         let resources = request.into_inner().resource_metrics.into_iter();
         let scopes = resources.flat_map(|resource| resource.scope_metrics);
         for metric in scopes.flat_map(|scope| scope.metrics) {
-            let value = match metric.data {
-                Some(Data::Sum(sum)) => latest(&sum.data_points),
-                Some(Data::Gauge(gauge)) => latest(&gauge.data_points),
+            let values = match metric.data {
+                Some(Data::Sum(sum)) => latest(&metric.name, &sum.data_points),
+                Some(Data::Gauge(gauge)) => latest(&metric.name, &gauge.data_points),
+                Some(Data::Histogram(histogram)) => {
+                    let points = histogram.data_points.iter();
+                    vec![(metric.name, points.map(|p| p.count.cast_signed()).sum())]
+                }
                 other => panic!("{}: {other:?}", metric.name),
             };
-            self.0.lock().unwrap().insert(metric.name, value);
+            self.0.lock().unwrap().extend(values);
         }
         Ok(Response::new(ExportMetricsServiceResponse::default()))
     }
 }
 
-fn latest(points: &[NumberDataPoint]) -> i64 {
-    match points.last().unwrap().value {
-        Some(Value::AsInt(value)) => value,
-        other => panic!("{other:?}"),
-    }
+/// By the metric's name, and its state when it has one.
+fn latest(name: &str, points: &[NumberDataPoint]) -> Vec<(String, i64)> {
+    let named = points.iter().filter_map(|point| {
+        let value = match point.value {
+            Some(Value::AsInt(value)) => value,
+            // Seconds, which no test here asks for.
+            Some(Value::AsDouble(_)) => return None,
+            None => panic!("{point:?}"),
+        };
+        let state = point.attributes.iter().find(|a| a.key == "state");
+        let state = state.and_then(|state| state.value.clone()?.value);
+        match state {
+            Some(any_value::Value::StringValue(state)) => Some((format!("{name} {state}"), value)),
+            _ => Some((name.to_owned(), value)),
+        }
+    });
+    named.collect()
 }
 
 impl Collector {
@@ -106,4 +123,43 @@ async fn the_scrub_and_the_check_at_the_start_are_counted() {
     let again = Process::ingest(program, directory.path(), nobody, &environment).await;
     collector.until_seen(agree, |segments| segments == 1).await;
     again.kill().await;
+}
+
+#[tokio::test]
+async fn background_analyses_are_counted_by_what_they_came_to() {
+    let collector = Collector::default();
+    let collecting = collector.start().await;
+    let endpoint = format!("http://{}", collecting.address);
+    let environment = [
+        ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", endpoint.as_str()),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "100"),
+        ("WEIR_ANALYSES_MAX", "0"),
+    ];
+    let directory = tempfile::tempdir().unwrap();
+    let program = env!("CARGO_BIN_EXE_test-ingest-service");
+    // Nobody analyzes there: each attempt comes to nothing.
+    let nobody = ([127, 0, 0, 1], 1).into();
+    let waits = Process::ingest(program, directory.path(), nobody, &environment).await;
+    waits.caller().store("c", b"0123456789", 4).await;
+    let background = waits.background();
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let started = background.start(wanted("c")).await.unwrap();
+        ids.push(started.analysis_id);
+    }
+    let queued = "weir_analyses queued";
+    collector.until_seen(queued, |waiting| waiting == 2).await;
+    background.cancel(&ids[0]).await.unwrap();
+    let cancelled = "weir_analyses_ended_total cancelled";
+    collector.until_seen(cancelled, |ended| ended == 1).await;
+    collector.until_seen(queued, |waiting| waiting == 1).await;
+    waits.kill().await;
+
+    let runs = Process::ingest(program, directory.path(), nobody, &environment[..2]);
+    let runs = runs.await;
+    let waited = "weir_analysis_queue_wait_seconds";
+    collector.until_seen(waited, |begun| begun == 1).await;
+    let again = "weir_analyses_ended_total again";
+    collector.until_seen(again, |ended| ended >= 1).await;
+    runs.kill().await;
 }

@@ -22,6 +22,7 @@ use tempfile::TempDir;
 use tonic::{Code, Request, Response, Status};
 use weir_shared::proto::ingest::v1::{AnalyzeCaptureRequest, GetCaptureRequest};
 use weir_tests::{
+    background::wanted,
     caller::{Caller, narrow_channel},
     errors::check_error,
     pair::Service,
@@ -31,6 +32,7 @@ use weir_tests::{
 };
 
 const ANALYZE_CAPTURE: &str = "weir.ingest.v1.IngestService/AnalyzeCapture";
+const START_ANALYSIS: &str = "weir.ingest.v1.AnalysesService/StartAnalysis";
 const ANALYZE: &str = "weir.analyzer.v1.AnalyzerService/Analyze";
 const GET_CAPTURE: &str = "weir.ingest.v1.IngestService/GetCapture";
 
@@ -224,6 +226,32 @@ async fn a_call_is_one_trace_through_both_services() {
         log.iter().any(|line| line.contains(TRACE_ID)),
         "log lines carry the trace id: {log:?}"
     );
+}
+
+/// What runs later belongs to the trace of the call that asked for it.
+#[tokio::test]
+async fn a_background_analysis_is_of_the_trace_that_asked_for_it() {
+    let pair = Traced::start().await;
+    let caller = pair.ingest.caller();
+    caller
+        .store("c", &recordings::bytes("dns.pcap"), 1 << 20)
+        .await;
+    let background = pair.ingest.background();
+    let request = traced(wanted("c"));
+    let started = background.rpc.clone().start_analysis(request).await;
+    let id = started.unwrap().into_inner().analysis.unwrap().analysis_id;
+    background.watched(&id).await;
+    drop((background, caller));
+
+    let (collector, _) = pair.finish().await;
+    let server = collector.only("ingest-service", SpanKind::Server, START_ANALYSIS);
+    let run = collector.only("ingest-service", SpanKind::Internal, "analysis of c");
+    let client = collector.only("ingest-service", SpanKind::Client, ANALYZE);
+    let analyzer = collector.only("analyzer-service", SpanKind::Server, ANALYZE);
+    assert_eq!(hex(&server.trace_id), TRACE_ID);
+    collector.check_below(&run, &server);
+    collector.check_below(&client, &run);
+    collector.check_below(&analyzer, &client);
 }
 
 /// The handlers return at once; the spans last as long as the streams do.

@@ -6,13 +6,14 @@
 
 use std::{
     future::{Future, pending},
-    sync::Arc,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use futures::future::BoxFuture;
 use tokio::{
-    sync::watch,
+    sync::Notify,
     time::{Instant, sleep_until},
 };
 use tokio_util::{
@@ -34,7 +35,10 @@ const RETRIES: u32 = 15;
 pub struct Instance {
     pub id: InstanceId,
     /// Cancelled when the lease has lapsed; `None` until there is one.
-    lease: watch::Sender<Option<CancellationToken>>,
+    lease: Mutex<Option<CancellationToken>>,
+    /// Wakes those that wait for one in the order in which they came, so that a simulated
+    /// day goes the same way again; a `watch` wakes them in any.
+    begun: Notify,
     work: TaskTracker,
 }
 
@@ -42,7 +46,8 @@ impl Default for Instance {
     fn default() -> Self {
         Self {
             id: InstanceId::generate(),
-            lease: watch::Sender::default(),
+            lease: Mutex::default(),
+            begun: Notify::new(),
             work: TaskTracker::new(),
         }
     }
@@ -54,15 +59,14 @@ impl Instance {
     ///
     /// Cancel safety: nothing is lost.
     pub async fn lease(&self) -> CancellationToken {
-        let mut lease = self.lease.subscribe();
         loop {
-            let held = lease.borrow_and_update().clone();
-            if let Some(held) = held.filter(|held| !held.is_cancelled()) {
+            let mut begun = pin!(self.begun.notified());
+            // What begins from here on wakes us.
+            begun.as_mut().enable();
+            if let Some(held) = self.held().clone() {
                 return held;
             }
-            if lease.changed().await.is_err() {
-                pending::<()>().await;
-            }
+            begun.await;
         }
     }
 
@@ -72,19 +76,26 @@ impl Instance {
     }
 
     fn holds(&self) -> bool {
-        self.lease.borrow().is_some()
+        self.held().is_some()
     }
 
     fn begin(&self) {
         if !self.holds() {
-            self.lease.send_replace(Some(CancellationToken::new()));
+            *self.held() = Some(CancellationToken::new());
+            self.begun.notify_waiters();
         }
     }
 
     fn lapse(&self) {
-        if let Some(lease) = self.lease.send_replace(None) {
+        let lease = self.held().take();
+        if let Some(lease) = lease {
             lease.cancel();
         }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<CancellationToken>> {
+        // No code that can panic runs under the lock.
+        self.lease.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,6 +1,7 @@
 //! On a real server: `WEIR_TEST_POSTGRES` is the URL of one where databases may
 //! be made. Each test makes its own.
 
+mod analyses;
 mod faults;
 mod folds;
 mod races;

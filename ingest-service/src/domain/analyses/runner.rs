@@ -41,7 +41,7 @@ impl Analyses {
         }
     }
 
-    async fn begin_queued(
+    pub(super) async fn begin_queued(
         self: &Arc<Self>,
         places: &Arc<Semaphore>,
         lapse: &CancellationToken,
@@ -77,7 +77,9 @@ impl Analyses {
         lapse: CancellationToken,
     ) {
         let span = tracing::info_span!(
+            parent: None,
             "analysis",
+            otel.name = format!("analysis of {}", analysis.capture_id),
             analysis.id = %analysis.id,
             capture.id = %analysis.capture_id,
             attempt = analysis.attempts,

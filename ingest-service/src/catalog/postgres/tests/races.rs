@@ -46,13 +46,13 @@ impl Numbers {
     }
 }
 
-async fn services(url: &str, count: usize) -> Vec<PostgresCatalog> {
+pub(super) async fn services(url: &str, count: usize) -> Vec<PostgresCatalog> {
     let opened = (0..count).map(|_| PostgresCatalog::open(url));
     let opened = join_all(opened).await;
     opened.into_iter().map(Result::unwrap).collect()
 }
 
-async fn deadlocks(url: &str) -> i64 {
+pub(super) async fn deadlocks(url: &str) -> i64 {
     let asked = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
     let mut db = connect(url).await;
     run(&mut db, "SELECT pg_stat_force_next_flush()").await;

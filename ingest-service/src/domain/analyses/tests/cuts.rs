@@ -1,5 +1,7 @@
 //! Analyses that are cut: by a call, a deletion, an end of the service, damage.
 
+use tokio::sync::Semaphore;
+
 use super::*;
 use crate::domain::time::Timestamp;
 
@@ -138,4 +140,35 @@ async fn damaged_results_are_told() {
         let told = next(&mut watch).await.unwrap_err();
         assert!(matches!(told, Error::ResultsDamaged(_)), "{told}");
     }
+}
+
+#[tokio::test]
+async fn what_stopped_with_the_lease_is_taken_up_again() {
+    let settings = AnalysesSettings {
+        running_max: 0,
+        ..SETTINGS
+    };
+    let scripts: [&[Act]; 2] = [&[Find(1, 2), Hang], &[Find(1, 3), Summary]];
+    let pool = Pool::with(settings, &scripts).await;
+    let id = pool.start().await;
+    let (places, lapse) = (Arc::new(Semaphore::new(1)), CancellationToken::new());
+    let begun = pool.analyses.begin_queued(&places, &lapse);
+    begun.await.unwrap();
+    pool.until(id, 2).await;
+    lapse.cancel();
+    while places.available_permits() == 0 || pool.scripted.running.load(Ordering::SeqCst) > 0 {
+        tokio::task::yield_now().await;
+    }
+    // Nobody else took it meanwhile: for the catalog it is still this instance's.
+    let left = pool.analyses.get(id).await.unwrap();
+    assert_eq!(left.state, AnalysisState::Running);
+    let again = CancellationToken::new();
+    let begun = pool.analyses.begin_queued(&places, &again);
+    begun.await.unwrap();
+    let (analysis, found) = pool.watched(id).await;
+    assert_eq!(found, [1, 2, 3]);
+    assert_eq!(
+        (analysis.state, analysis.attempts),
+        (AnalysisState::Succeeded, 2)
+    );
 }
