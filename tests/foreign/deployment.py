@@ -173,6 +173,8 @@ def hosts(containers):
 def main(compose_go, jaeger, cargo_target):
     images.private_mounts(FOLDER)
     model = json.loads(output(compose_go, "--format", "json", PROJECT / "docker-compose.yml"))
+    # Those of a profile are not started by default.
+    model["services"] = {name: service for name, service in model["services"].items() if not service.get("profiles")}
     builder = images.Builder(PROJECT / "Dockerfile", FOLDER, cargo_target)
     built = {name: builder.build(service["build"]["target"])
              for name, service in model["services"].items() if "build" in service}

@@ -132,6 +132,18 @@ async fn check_wrong(args: &[&str], expected: &str) {
 }
 
 #[tokio::test]
+async fn help_tells_no_password() {
+    let told = Command::new(INGEST)
+        .arg("--help")
+        .env("WEIR_BROKER", "amqp://weir:hush@mq/")
+        .env("WEIR_CATALOG", "postgres://weir:hush@db/weir")
+        .output();
+    let told = String::from_utf8(told.await.unwrap().stdout).unwrap();
+    assert!(told.contains("WEIR_BROKER"), "{told}");
+    assert!(!told.contains("hush"), "{told}");
+}
+
+#[tokio::test]
 async fn what_no_waiting_mends_is_a_wrong_configuration() {
     let directory = tempfile::tempdir().unwrap();
     let [store, catalog] = &urls(directory.path());
@@ -153,6 +165,16 @@ async fn what_no_waiting_mends_is_a_wrong_configuration() {
     }
     for url in ["gs://bucket", "file://host/x", "s3://"] {
         check_wrong(&[&format!("--store={url}"), catalog], "--store").await;
+    }
+    for (url, expected) in [
+        ("http://weir:hush@mq/", "not supported"),
+        ("amqp://weir:hush@mq:port/", "not a URL"),
+        ("amqp://weir:1/hush@mq/", "virtual host"),
+        ("amqp://weir:1?hush@mq/", "write %3F"),
+        ("amqp://weir:hush@mq/v?heartbeat=1", "unknown parameter"),
+    ] {
+        let wrong = [store, catalog, &*format!("--broker={url}")];
+        check_wrong(&wrong, expected).await;
     }
     // A file where a directory should be, and a directory where a file should be.
     let file = directory.path().join("file");

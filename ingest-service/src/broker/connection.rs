@@ -55,13 +55,17 @@ impl Drop for Socket {
 }
 
 pub(super) async fn connect(uri: &AMQPUri) -> Result<Link, BrokerError> {
-    match tokio::time::timeout(CONNECT_TIME_MAX, open(uri)).await {
+    connect_within(CONNECT_TIME_MAX, uri).await
+}
+
+async fn connect_within(time_max: Duration, uri: &AMQPUri) -> Result<Link, BrokerError> {
+    match tokio::time::timeout(time_max, open(time_max, uri)).await {
         Ok(opened) => opened.map_err(away),
-        Err(_) => Err(BrokerError::Silent(CONNECT_TIME_MAX)),
+        Err(_) => Err(BrokerError::Silent(time_max)),
     }
 }
 
-async fn open(uri: &AMQPUri) -> lapin::Result<Link> {
+async fn open(time_max: Duration, uri: &AMQPUri) -> lapin::Result<Link> {
     let opened = Opened::default();
     let socket = Socket(opened.clone());
     let properties = ConnectionProperties::default().with_connection_name("weir".into());
@@ -86,7 +90,7 @@ async fn open(uri: &AMQPUri) -> lapin::Result<Link> {
                     AMQPScheme::AMQPS => stream.into_tls(host, TLSConfig::default()).await,
                 }
             };
-            let dialled = tokio::time::timeout(CONNECT_TIME_MAX, dialled).await;
+            let dialled = tokio::time::timeout(time_max, dialled).await;
             Ok(dialled.map_err(std::io::Error::from)??)
         },
         properties,
@@ -109,4 +113,48 @@ async fn open(uri: &AMQPUri) -> lapin::Result<Link> {
         connection,
         _socket: socket,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{io::AsyncReadExt as _, net::TcpListener};
+
+    use super::*;
+
+    /// Whatever a server is silent in, nothing of the client is left.
+    async fn check_silent(scheme: &str) {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = server.local_addr().unwrap();
+        let uri = super::super::url::parse(&format!("{scheme}://{address}")).unwrap();
+        let time_max = Duration::from_millis(200);
+        let connecting = connect_within(time_max, &uri);
+        let accepting = async { server.accept().await.unwrap().0 };
+        let (connected, mut accepted) = tokio::join!(connecting, accepting);
+        match connected.err() {
+            Some(BrokerError::Silent(_) | BrokerError::Away(_)) => {}
+            other => panic!("{scheme}: {other:?}"),
+        }
+        // What it said, and then its end.
+        let mut said = Vec::new();
+        let ended = accepted.read_to_end(&mut said);
+        let ended = tokio::time::timeout(Duration::from_secs(30), ended).await;
+        ended.expect("the client's end").unwrap();
+        assert!(!said.is_empty(), "{scheme}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_says_nothing_is_left() {
+        check_silent("amqp").await;
+        check_silent("amqps").await;
+    }
+
+    #[tokio::test]
+    async fn nobody_at_the_port_is_told() {
+        let port = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = port.local_addr().unwrap();
+        drop(port);
+        let uri = super::super::url::parse(&format!("amqp://{address}")).unwrap();
+        let refused = connect(&uri).await.err();
+        assert!(matches!(refused, Some(BrokerError::Away(_))), "{refused:?}");
+    }
 }
