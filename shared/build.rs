@@ -7,13 +7,14 @@ use prost::Message as _;
 use prost_types::FileDescriptorSet;
 
 const ROOT: &str = "../proto";
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "weir/analyzer/v1/records.proto",
     "weir/analyzer/v1/analyzer_service.proto",
     "weir/event/v1/event.proto",
     "weir/ingest/v1/ingest_service.proto",
     "weir/ingest/v1/analyses_service.proto",
     "weir/ingest/v1/events_service.proto",
+    "weir/ingest/v1/search_service.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

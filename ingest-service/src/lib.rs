@@ -14,5 +14,6 @@ pub use broker::EXCHANGE;
 pub use config::{AnalysesConfig, BrokerConfig, Config};
 pub use grpc::{AnalyzerClient, analyzer_client, analyzer_endpoint};
 pub use run::{
-    ANALYSES_SERVICE, BROKER_HEALTH, Deps, EVENTS_SERVICE, SERVICE, run, run_when, run_with,
+    ANALYSES_SERVICE, BROKER_HEALTH, Deps, EVENTS_SERVICE, SEARCH_SERVICE, SERVICE, run, run_when,
+    run_with,
 };

@@ -10,7 +10,7 @@ use weir_shared::{
     limits::GRPC_MESSAGE_BYTES_MAX,
     proto::ingest::v1::{
         analyses_service_server::AnalysesServiceServer, events_service_server::EventsServiceServer,
-        ingest_service_server::IngestServiceServer,
+        ingest_service_server::IngestServiceServer, search_service_server::SearchServiceServer,
     },
     serve::{Lifecycle, Listener, Served, ServiceProcess, Unopened, serve},
     store::{self, SegmentStore},
@@ -22,11 +22,13 @@ use crate::{
     domain::{
         analyses::{Analyses, AnalyzeOnSeal},
         dispatch::handler::Registry,
+        index::{Index, indexer::Indexer},
         ingest::Ingest,
         relay::Broker,
     },
     grpc::{
-        self, AnalysesApi, AnalyzerClient, EventsApi, Metered, Namings, RemoteAnalyzer, Service,
+        self, AnalysesApi, AnalyzerClient, EventsApi, Metered, Namings, RecordReader,
+        RemoteAnalyzer, SearchApi, Service,
     },
 };
 
@@ -43,11 +45,16 @@ pub const ANALYSES_SERVICE: &str = "weir.ingest.v1.AnalysesService";
 /// falls behind. Only where there is a broker.
 pub const BROKER_HEALTH: &str = "weir.ingest.v1.Broker";
 
+/// Name of the service that finds what analyses have found.
+pub const SEARCH_SERVICE: &str = "weir.ingest.v1.SearchService";
+
 /// What the service needs from outside.
 #[derive(Clone, Debug)]
 pub struct Deps {
     pub store: Arc<dyn SegmentStore>,
     pub catalog: Arc<dyn Catalog>,
+    /// The read side of the catalog.
+    pub index: Arc<dyn Index>,
     pub analyzer: AnalyzerClient,
     /// What is done about events, beside what the service does by itself.
     pub handlers: Registry,
@@ -75,7 +82,7 @@ impl Deps {
             kind(anyhow::Error::new(error).context(named))
         })?;
         let url = config.catalog_url().map_err(Unopened::Wrong)?;
-        let catalog = catalog::open(&url).await.map_err(|error| {
+        let (catalog, index) = catalog::open_with_index(&url).await.map_err(|error| {
             let kind = unopened(error.may_pass());
             let named = format!("--catalog {}", catalog::without_password(&url));
             kind(anyhow::Error::new(error).context(named))
@@ -83,6 +90,7 @@ impl Deps {
         Ok(Self {
             store,
             catalog,
+            index,
             analyzer,
             handlers: Registry::default(),
             broker,
@@ -179,7 +187,7 @@ pub async fn run_when(
     tracing::info!(address = ?listener.local_addr(), store = config.store, "ingest-service listens");
     let served = Served {
         service: async { start(&config, deps.await?, &lifecycle, broker) },
-        names: &[SERVICE, ANALYSES_SERVICE, EVENTS_SERVICE],
+        names: &[SERVICE, ANALYSES_SERVICE, EVENTS_SERVICE, SEARCH_SERVICE],
         oversized: &[
             ("/weir.ingest.v1.IngestService/PutChunk", "CHUNK_SIZE"),
             ("/weir.ingest.v1.IngestService/UploadCapture", "CHUNK_SIZE"),
@@ -220,6 +228,10 @@ fn start(
     let mut handlers = deps.handlers;
     let on_seal = AnalyzeOnSeal::new(Arc::clone(&analyses), config.analyses.on_seal);
     handlers.add(Arc::new(on_seal))?;
+    let (index, reader) = (Arc::clone(&deps.index), Arc::new(RecordReader));
+    let indexer = Indexer::new(Arc::clone(&ingest), Arc::clone(&analyses), index, reader);
+    handlers.add(Arc::<Indexer>::clone(&indexer))?;
+    tasks.spawn(indexer.rebuild());
     let mut names: Vec<_> = handlers.iter().map(|handler| handler.name()).collect();
     if let Some(broker) = deps.broker {
         names.push(Registry::BROKER);
@@ -240,6 +252,10 @@ fn start(
     let events = EventsServiceServer::new(EventsApi::new(Arc::clone(&ingest), source));
     let routes = Routes::new(service)
         .add_service(background)
-        .add_service(events);
+        .add_service(events)
+        .add_service(SearchServiceServer::new(SearchApi::new(
+            Arc::clone(&ingest),
+            deps.index,
+        )));
     Ok(Metered::new(routes.prepare(), &ingest))
 }

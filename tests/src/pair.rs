@@ -151,10 +151,16 @@ impl Pair {
 
     /// Stops both and starts them again on the same data.
     pub async fn restart(self) -> Self {
+        self.restart_after(|_directory| ()).await
+    }
+
+    /// The same, with something done to the data in between.
+    pub async fn restart_after(self, between: impl FnOnce(&Path)) -> Self {
         self.ingest.stop().await;
         if let Some(analyzer) = self.analyzer {
             analyzer.stop().await;
         }
+        between(self.directory.path());
         Self::on(self.directory, self.setup).await
     }
 

@@ -5,6 +5,7 @@ mod analyses;
 mod deliveries;
 mod events;
 mod folding;
+pub(crate) mod index;
 mod keeping;
 mod leads;
 mod lifecycle;

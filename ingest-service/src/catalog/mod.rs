@@ -22,7 +22,7 @@ pub use event_log::{
     Attempt, Backlog, DeadFate, DeadLetter, DeadPlace, Delivery, EventLog, EventPage, Finished,
     InstanceId, Outcome, Subscriber, Turn, Turned,
 };
-pub use open::{OpenError, open, without_password};
+pub use open::{OpenError, open, open_with_index, without_password};
 pub use postgres::PostgresCatalog;
 pub use sqlite::SqliteCatalog;
 pub use types::{

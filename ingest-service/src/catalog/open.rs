@@ -6,7 +6,11 @@ use sqlx::migrate::MigrateError;
 use url::Url;
 use weir_shared::store::may_pass;
 
-use super::{Catalog, PostgresCatalog, SqliteCatalog, sql::is_away};
+use super::{
+    Catalog, PostgresCatalog, SqliteCatalog, postgres::PostgresIndex, sql::is_away,
+    sqlite::SqliteIndex,
+};
+use crate::domain::index::Index;
 
 /// Why a catalog can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +57,28 @@ pub async fn open(url: &str) -> Result<Arc<dyn Catalog>, OpenError> {
     match url.split_once(':') {
         Some(("postgres" | "postgresql", _)) => Ok(Arc::new(PostgresCatalog::open(url).await?)),
         _ => Ok(Arc::new(SqliteCatalog::open(url).await?)),
+    }
+}
+
+/// The same with the read side beside it.
+///
+/// # Errors
+/// As of [`open`].
+pub async fn open_with_index(url: &str) -> Result<(Arc<dyn Catalog>, Arc<dyn Index>), OpenError> {
+    match url.split_once(':') {
+        Some(("postgres" | "postgresql", _)) => {
+            let catalog = PostgresCatalog::open(url).await?;
+            let index = PostgresIndex {
+                writers: catalog.writers.clone(),
+                readers: catalog.readers.clone(),
+            };
+            Ok((Arc::new(catalog), Arc::new(index)))
+        }
+        _ => {
+            let catalog = SqliteCatalog::open(url).await?;
+            let index = SqliteIndex::open_beside(url).await?;
+            Ok((Arc::new(catalog), Arc::new(index)))
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use bytes::Bytes;
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
-    analysis::{Analysis, AnalysisId, Failure, NewAnalysis},
+    analysis::{Analysis, AnalysisId, Failure, NewAnalysis, Part},
     capture::Capture,
     error::Error,
     ingest::Ingest,
@@ -121,6 +121,23 @@ impl Analyses {
             results,
             metrics: Metrics::default(),
         })
+    }
+
+    /// Up to `limit` parts of what is stored after a sequence, in order.
+    ///
+    /// # Errors
+    /// When the catalog is away.
+    pub async fn parts(&self, id: AnalysisId, after: u64, limit: u32) -> Result<Vec<Part>, Error> {
+        let parts = self.ingest.catalog.analysis_parts(id, after, limit);
+        Ok(parts.await?)
+    }
+
+    /// What is stored in one part.
+    ///
+    /// # Errors
+    /// [`Error::ResultsDamaged`], [`Error::StorageUnavailable`].
+    pub async fn records(&self, id: AnalysisId, part: &Part) -> Result<Records, Error> {
+        self.results.get(id, part).await
     }
 
     /// Puts an analysis behind those that wait, or gives the one that the same

@@ -10,6 +10,7 @@ use super::{
     capture::{Refusal, StoredSlot},
     event::{EventId, Position},
     id::{CaptureId, ChunkIndex},
+    index::words::WordSyntax,
     range::{IndexRange, Missing},
 };
 use crate::catalog::CatalogError;
@@ -79,6 +80,8 @@ pub enum Error {
     ResultsDamaged(AnalysisId),
     #[error("the next events are not kept any more; the oldest come after {}", .oldest.0)]
     EventsGone { oldest: Position },
+    #[error(transparent)]
+    Words(WordSyntax),
     #[error("handler {handler:?} has not given up event {event}")]
     NoDeadLetter { handler: String, event: EventId },
     #[error("too many large captures are being analyzed at once")]

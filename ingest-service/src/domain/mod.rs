@@ -19,6 +19,7 @@ pub mod event_watch;
 pub mod extent;
 pub mod fold;
 pub mod id;
+pub mod index;
 pub mod ingest;
 pub mod instance;
 pub mod live;

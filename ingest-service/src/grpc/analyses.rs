@@ -2,7 +2,7 @@
 
 mod analyzer;
 mod convert;
-mod frames;
+pub(super) mod frames;
 mod page;
 mod watch;
 

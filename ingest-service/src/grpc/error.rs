@@ -7,12 +7,12 @@ use tonic::{Code, Status};
 use weir_shared::{
     call::{EndCause, end_status},
     chain::Chain,
-    proto::ingest::v1 as proto,
+    proto::{analyzer::v1::FilterSyntax, ingest::v1 as proto},
     status::error as begin,
 };
 
 use super::convert::range_to_proto;
-use crate::domain::{capture::Refusal, error::Error};
+use crate::domain::{capture::Refusal, error::Error, index::words::WordSyntax};
 
 /// When to try again: a disk or a database that was busy is back by then.
 const RETRY_STORAGE_AFTER: Duration = Duration::from_secs(2);
@@ -113,6 +113,14 @@ pub(super) fn status(error: Error) -> Status {
                 oldest_cursor: oldest.0.to_string(),
             })
             .build(),
+        Error::Words(WordSyntax { position, why }) => {
+            begin(Code::InvalidArgument, "FILTER_SYNTAX", text)
+                .detail(&FilterSyntax {
+                    position: u32::try_from(position).unwrap_or(u32::MAX),
+                    reason: why.to_owned(),
+                })
+                .build()
+        }
         Error::NoDeadLetter { .. } => begin(Code::NotFound, "DEAD_LETTER_UNKNOWN", text).build(),
         Error::Overloaded => begin(Code::Unavailable, "OVERLOADED", text)
             .retry_after(RETRY_ANALYZER_AFTER)

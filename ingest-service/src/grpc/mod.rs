@@ -9,6 +9,7 @@ mod events;
 mod page;
 mod read;
 mod receive;
+mod search;
 mod upload;
 mod verify;
 mod watch;
@@ -36,6 +37,7 @@ pub use analyze::{AnalyzerClient, analyzer_client, analyzer_endpoint};
 pub(crate) use events::{EventsApi, Source, event as event_to_proto};
 pub(crate) use receive::Metered;
 use receive::{Arrived, Receipt};
+pub(crate) use search::{RecordReader, SearchApi};
 
 use crate::domain::{
     capture::Capture,

@@ -39,13 +39,20 @@ impl FaultyCatalog {
         &self,
         operation: impl Future<Output = Result<T, CatalogError>> + Send,
     ) -> Result<T, CatalogError> {
-        match self.faults.next().await {
-            Fate::Good => self.faults.carry_out(operation).await,
-            Fate::Before => Err(injected()),
-            Fate::After | Fate::Torn => {
-                self.faults.carry_out(operation).await?;
-                Err(injected())
-            }
+        fated(&self.faults, operation).await
+    }
+}
+
+pub(super) async fn fated<T: Send>(
+    faults: &Faults,
+    operation: impl Future<Output = Result<T, CatalogError>> + Send,
+) -> Result<T, CatalogError> {
+    match faults.next().await {
+        Fate::Good => faults.carry_out(operation).await,
+        Fate::Before => Err(injected()),
+        Fate::After | Fate::Torn => {
+            faults.carry_out(operation).await?;
+            Err(injected())
         }
     }
 }

@@ -2,6 +2,7 @@
 //! do it and say that they did not, tear an object, take their time.
 
 mod catalog;
+mod index;
 mod store;
 
 use std::{
@@ -11,6 +12,7 @@ use std::{
 };
 
 pub use catalog::FaultyCatalog;
+pub use index::FaultyIndex;
 pub use store::FaultyStore;
 use tokio::runtime::Handle;
 

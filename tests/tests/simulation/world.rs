@@ -14,7 +14,7 @@ use turmoil::Sim;
 use weir_shared::store::{self, directory_url};
 use weir_tests::{
     caller::{Caller, narrow, recommended},
-    faults::{Faults, FaultyCatalog, FaultyStore, Simulated},
+    faults::{Faults, FaultyCatalog, FaultyIndex, FaultyStore, Simulated},
 };
 
 use super::{
@@ -82,7 +82,8 @@ impl World {
             .build();
         let path = directory.path();
         let catalog = format!("sqlite://{}", path.join("catalog.db").display());
-        let catalog = disk.block_on(catalog::open(&catalog)).unwrap();
+        let opened = disk.block_on(catalog::open_with_index(&catalog));
+        let (catalog, index) = opened.unwrap();
         let store = store::open(&directory_url(&path.join("store")).unwrap()).unwrap();
         for (number, host) in [INGEST, INGEST_TOO, ANALYZER].into_iter().enumerate() {
             let observing = trace.clone();
@@ -104,12 +105,14 @@ impl World {
                 };
                 sim.host(host, move || analyzer(setup, path.clone(), deps.clone()));
             } else {
-                let catalog = FaultyCatalog::new(Arc::clone(&catalog), faults);
+                let catalog = FaultyCatalog::new(Arc::clone(&catalog), faults.clone());
                 let catalog = Arc::new(catalog);
+                let index = Arc::new(FaultyIndex::new(Arc::clone(&index), faults));
                 sim.host(host, move || {
                     let deps = ingest_service::Deps {
                         store: store.clone(),
                         catalog: catalog.clone(),
+                        index: index.clone(),
                         analyzer: analyzer_client(channel(&to_analyzer())),
                         handlers: Registry::default(),
                         broker: None,

@@ -9,6 +9,7 @@ use weir_shared::proto::{Timestamp, ingest::v1::CaptureState};
 pub(crate) mod analyses;
 pub(crate) mod events;
 pub(crate) mod options;
+pub(crate) mod search;
 pub(crate) mod value;
 
 use crate::failure::Failure;
@@ -78,6 +79,10 @@ pub(crate) enum Command {
     Delete(Delete),
     /// Show what has happened to captures and analyses
     Events(events::Events),
+    /// Find captures by words: hosts, names, user agents, files, labels, findings
+    Search(search::Search),
+    /// Find records of background analyses
+    Query(search::Query),
     /// What handlers of events gave up
     #[command(subcommand)]
     DeadLetters(events::DeadLetters),

@@ -11,7 +11,7 @@ use weir_shared::{
     layers::trace::{PropagateLayer, TraceService},
     proto::ingest::v1::{
         analyses_service_client::AnalysesServiceClient, events_service_client::EventsServiceClient,
-        ingest_service_client::IngestServiceClient,
+        ingest_service_client::IngestServiceClient, search_service_client::SearchServiceClient,
     },
     status,
 };
@@ -36,12 +36,16 @@ type EventsClient = EventsServiceClient<TraceService<Channel>>;
 /// The same of background analyses.
 pub(crate) type AnalysesClient = AnalysesServiceClient<TraceService<Channel>>;
 
+/// The same of what they found.
+type SearchClient = SearchServiceClient<TraceService<Channel>>;
+
 /// The service, as one command sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     client: Client,
     analyses: AnalysesClient,
     events: EventsClient,
+    search: SearchClient,
     deadline: Option<Deadline>,
     pub(crate) notes: Notes,
 }
@@ -52,7 +56,8 @@ impl Caller {
         Self {
             client: IngestServiceClient::new(channel.clone()),
             analyses: AnalysesServiceClient::new(channel.clone()),
-            events: EventsServiceClient::new(channel),
+            events: EventsServiceClient::new(channel.clone()),
+            search: SearchServiceClient::new(channel),
             deadline,
             notes,
         }
@@ -68,6 +73,10 @@ impl Caller {
 
     pub(crate) fn events(&self) -> EventsClient {
         self.events.clone()
+    }
+
+    pub(crate) fn search(&self) -> SearchClient {
+        self.search.clone()
     }
 
     /// A request that says what is left of the deadline.

@@ -14,6 +14,7 @@ mod get;
 mod output;
 mod render;
 mod report;
+mod search;
 mod upload;
 mod verify;
 
@@ -128,6 +129,8 @@ async fn execute(command: Command, caller: Caller) -> Result<(), Failure> {
         Command::Verify(args) => verify::run(args, &caller, &mut output).await,
         Command::Delete(args) => captures::delete(args, &caller).await,
         Command::Events(args) => events::run(args, &caller, &mut output).await,
+        Command::Search(args) => search::search(args, &caller, &mut output).await,
+        Command::Query(args) => search::query(args, &caller, &mut output).await,
         Command::DeadLetters(args) => dead_letters::run(args, &caller, &mut output).await,
     }
 }
@@ -144,6 +147,8 @@ impl Command {
             Self::Verify(_) => "weir verify",
             Self::Delete(_) => "weir delete",
             Self::Events(_) => "weir events",
+            Self::Search(_) => "weir search",
+            Self::Query(_) => "weir query",
             Self::DeadLetters(_) => "weir dead-letters",
         }
     }
@@ -158,6 +163,8 @@ impl Args {
             Command::Captures(args) => args.format,
             Command::Verify(args) => args.format,
             Command::Events(args) => args.format,
+            Command::Search(args) => args.format,
+            Command::Query(args) => args.format,
             Command::DeadLetters(DeadLetters::List(args)) => args.format,
             Command::DeadLetters(DeadLetters::Show(args)) => args.format,
             Command::DeadLetters(DeadLetters::Redrive(_) | DeadLetters::Drop(_))

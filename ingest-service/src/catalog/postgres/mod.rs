@@ -10,10 +10,13 @@ use std::time::Duration;
 use sqlx::Postgres;
 use weir_shared::store::Durability;
 
-use super::sql::{Dialect, SqlCatalog};
+use super::sql::{Dialect, SqlCatalog, SqlIndex, TextEngine};
 
 /// See the module.
 pub type PostgresCatalog = SqlCatalog<Postgres>;
+
+/// The read side, in the same database.
+pub(super) type PostgresIndex = SqlIndex<Postgres>;
 
 /// The server ends a statement after this: above the longest there is, the
 /// deletion of a capture of a million chunks.
@@ -43,6 +46,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     for_share: " FOR SHARE OF c",
     for_update_of_free: " FOR UPDATE OF c SKIP LOCKED",
     now_us: "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)",
+    text: TextEngine::TsVector,
     json_object: "json_object_agg(name, value)",
     numbers_of_second: "(SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($2 AS json)))",
     patience: Some(PATIENCE),

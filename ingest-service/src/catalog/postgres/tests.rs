@@ -12,7 +12,9 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    catalog::{Catalog as _, CatalogError, OpenError, conformance, open, sql::is_conflict},
+    catalog::{
+        Catalog as _, CatalogError, OpenError, conformance, open, open_with_index, sql::is_conflict,
+    },
     domain::{capture::Declared, id::ChunkIndex},
 };
 
@@ -39,6 +41,13 @@ async fn run(db: &mut PgConnection, statement: &str) {
 async fn postgres_is_a_catalog() {
     let catalog = PostgresCatalog::open(&database().await).await.unwrap();
     conformance::suite(&catalog).await;
+}
+
+#[tokio::test]
+#[ignore = "needs WEIR_TEST_POSTGRES"]
+async fn postgres_is_an_index() {
+    let (_catalog, index) = open_with_index(&database().await).await.unwrap();
+    conformance::index::suite(&*index).await;
 }
 
 #[tokio::test]

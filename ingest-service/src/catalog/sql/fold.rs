@@ -5,7 +5,7 @@
 use super::{
     super::{CatalogError, Fold, Folding},
     row,
-    session::{Session, Value, sql},
+    session::{Session, sql},
 };
 use crate::domain::{
     capture::{Capture, Spec, State, StoredManifest},
@@ -87,7 +87,7 @@ async fn fold_one(db: &mut impl Session, fold: &Fold) -> Result<Folding, Catalog
          manifest_bytes = $3, manifest_blake3 = $4, objects = $5, uniform_bytes = $6, \
          last_bytes = $7 WHERE uid = $8 AND folded = 0",
     )
-    .bind(Value::Bytes(inline))
+    .bind(inline)
     .bind(object.map(|object| object.segment.as_bytes()))
     .bind(object.map(|object| object.bytes.cast_signed()))
     .bind(object.map(|object| &object.blake3.0))

@@ -14,6 +14,7 @@ mod error;
 mod event_log;
 mod events;
 mod fold;
+mod index;
 mod instances;
 mod leads;
 mod read;
@@ -30,6 +31,7 @@ use weir_shared::store::Durability;
 pub(super) use error::is_away;
 #[cfg(test)]
 pub(super) use error::is_conflict;
+pub(super) use index::{SqlIndex, TextEngine};
 pub(super) use session::{Dialect, Session};
 
 use super::{

@@ -11,7 +11,10 @@ use sqlx::{
 
 use weir_shared::store::Durability;
 
-use super::super::{CatalogError, postgres, sqlite};
+use super::{
+    super::{CatalogError, postgres, sqlite},
+    index::TextEngine,
+};
 
 /// What one database says otherwise than another.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +33,8 @@ pub(crate) struct Dialect {
     pub(crate) for_update_of_free: &'static str,
     /// Microseconds since 1970 UTC by the database's clock.
     pub(crate) now_us: &'static str,
+    /// What looks for words.
+    pub(crate) text: TextEngine,
     /// Aggregates names and values to one JSON object.
     pub(crate) json_object: &'static str,
     /// The numbers of the JSON array that is the second value.
@@ -76,8 +81,8 @@ pub(crate) struct Statement<'a> {
 #[derive(Debug)]
 pub(crate) enum Value<'a> {
     Integer(Option<i64>),
-    Bytes(Option<&'a [u8]>),
-    Text(Cow<'a, str>),
+    Bytes(Option<Cow<'a, [u8]>>),
+    Text(Option<Cow<'a, str>>),
 }
 
 /// A statement with `$1`, `$2` … for its values.
@@ -184,31 +189,43 @@ impl From<Option<u32>> for Value<'_> {
 
 impl<'a, const N: usize> From<&'a [u8; N]> for Value<'a> {
     fn from(value: &'a [u8; N]) -> Self {
-        Self::Bytes(Some(value))
+        Self::Bytes(Some(value.as_slice().into()))
     }
 }
 
 impl<'a, const N: usize> From<Option<&'a [u8; N]>> for Value<'a> {
     fn from(value: Option<&'a [u8; N]>) -> Self {
-        Self::Bytes(value.map(|bytes| &bytes[..]))
+        Self::Bytes(value.map(|bytes| bytes.as_slice().into()))
     }
 }
 
 impl<'a> From<&'a [u8]> for Value<'a> {
     fn from(value: &'a [u8]) -> Self {
-        Self::Bytes(Some(value))
+        Self::Bytes(Some(value.into()))
+    }
+}
+
+impl<'a> From<Option<&'a [u8]>> for Value<'a> {
+    fn from(value: Option<&'a [u8]>) -> Self {
+        Self::Bytes(value.map(Into::into))
+    }
+}
+
+impl From<Vec<u8>> for Value<'_> {
+    fn from(value: Vec<u8>) -> Self {
+        Self::Bytes(Some(value.into()))
     }
 }
 
 impl<'a> From<&'a str> for Value<'a> {
     fn from(value: &'a str) -> Self {
-        Self::Text(value.into())
+        Self::Text(Some(value.into()))
     }
 }
 
 impl From<String> for Value<'_> {
     fn from(value: String) -> Self {
-        Self::Text(value.into())
+        Self::Text(Some(value.into()))
     }
 }
 

@@ -9,10 +9,13 @@ mod open;
 use sqlx::Sqlite;
 use weir_shared::store::Durability;
 
-use super::sql::{Dialect, SqlCatalog};
+use super::sql::{Dialect, SqlCatalog, SqlIndex, TextEngine};
 
 /// See the module.
 pub type SqliteCatalog = SqlCatalog<Sqlite>;
+
+/// The read side, in a file of its own: what it writes keeps no upload waiting.
+pub(super) type SqliteIndex = SqlIndex<Sqlite>;
 
 /// Nothing needs locks of rows: the transaction has the only one there is.
 /// The file is on this machine, so there is no server to wait for.
@@ -24,6 +27,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     for_share: "",
     for_update_of_free: "",
     now_us: "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+    text: TextEngine::Fts5,
     json_object: "json_group_object(name, value)",
     numbers_of_second: "(SELECT value FROM json_each($2))",
     patience: None,

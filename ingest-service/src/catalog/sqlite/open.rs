@@ -11,7 +11,7 @@ use sqlx::{
 };
 use weir_shared::store::create_synced;
 
-use super::SqliteCatalog;
+use super::{SqliteCatalog, SqliteIndex};
 use crate::catalog::OpenError;
 
 /// How long a transaction waits for another process's: far above any commit,
@@ -29,6 +29,7 @@ const BUSY_RETRIES_MAX: usize = 500;
 const READERS: u32 = 4;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+static INDEX_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite-index");
 
 impl SqliteCatalog {
     /// Opens the file that `sqlite:///PATH` names, and makes it when there is none.
@@ -36,34 +37,54 @@ impl SqliteCatalog {
     /// # Errors
     /// [`OpenError`] says what is wrong with the URL, the file or its schema.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        // sqlx takes any other URL for the name of a file. Parameters could
-        // make it one in memory.
-        if !url.starts_with("sqlite:///") || url.contains('?') {
-            return Err(OpenError::Scheme);
-        }
-        let options = SqliteConnectOptions::from_str(url)
-            .map_err(OpenError::Url)?
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // In WAL mode only FULL syncs each commit.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT);
-        let directory = options.get_filename().parent();
-        if let Some(directory) = directory.filter(|d| *d != Path::new("")) {
-            create_synced(directory).map_err(OpenError::Directory)?;
-        }
-        touch(options.get_filename()).map_err(OpenError::File)?;
-        let writers = pool()
-            .max_connections(1)
-            .max_lifetime(None)
-            .idle_timeout(None);
-        let writers = connect(&writers, &options).await?;
-        migrate(&writers).await?;
-        let readers = pool().max_connections(READERS).max_lifetime(None);
-        let readers = connect(&readers, &options.read_only(true)).await?;
+        let (writers, readers) = open_file(url, &MIGRATIONS).await?;
         Ok(Self { writers, readers })
     }
+}
+
+impl SqliteIndex {
+    /// Opens the index of the catalog that `sqlite:///PATH` names, in `PATH-index`.
+    ///
+    /// # Errors
+    /// As of [`SqliteCatalog::open`].
+    pub(in crate::catalog) async fn open_beside(catalog: &str) -> Result<Self, OpenError> {
+        let (writers, readers) = open_file(&format!("{catalog}-index"), &INDEX_MIGRATIONS).await?;
+        Ok(Self { writers, readers })
+    }
+}
+
+/// The pools that write and that read.
+async fn open_file(
+    url: &str,
+    migrations: &Migrator,
+) -> Result<(SqlitePool, SqlitePool), OpenError> {
+    // sqlx takes any other URL for the name of a file. Parameters could
+    // make it one in memory.
+    if !url.starts_with("sqlite:///") || url.contains('?') {
+        return Err(OpenError::Scheme);
+    }
+    let options = SqliteConnectOptions::from_str(url)
+        .map_err(OpenError::Url)?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // In WAL mode only FULL syncs each commit.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT);
+    let directory = options.get_filename().parent();
+    if let Some(directory) = directory.filter(|d| *d != Path::new("")) {
+        create_synced(directory).map_err(OpenError::Directory)?;
+    }
+    touch(options.get_filename()).map_err(OpenError::File)?;
+    let writers = pool()
+        .max_connections(1)
+        .max_lifetime(None)
+        .idle_timeout(None);
+    let writers = connect(&writers, &options).await?;
+    migrate(&writers, migrations).await?;
+    let readers = pool().max_connections(READERS).max_lifetime(None);
+    let readers = connect(&readers, &options.read_only(true)).await?;
+    Ok((writers, readers))
 }
 
 /// SQLite itself says only that it could not open a file, and not why. One that is there is
@@ -112,10 +133,10 @@ fn is_busy(error: &sqlx::Error) -> bool {
 }
 
 /// Under the write lock: another process may open the same new file now.
-async fn migrate(writer: &SqlitePool) -> Result<(), OpenError> {
+async fn migrate(writer: &SqlitePool, migrations: &Migrator) -> Result<(), OpenError> {
     let begun = writer.begin_with("BEGIN IMMEDIATE").await;
     let mut tx = begun.map_err(OpenError::Open)?;
-    let migrated = MIGRATIONS.run(&mut *tx).await;
+    let migrated = migrations.run(&mut *tx).await;
     migrated.map_err(OpenError::Migrate)?;
     tx.commit().await.map_err(OpenError::Open)
 }

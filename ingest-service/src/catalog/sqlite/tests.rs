@@ -4,7 +4,10 @@ use tokio::runtime::Handle;
 
 use super::*;
 use crate::{
-    catalog::{Catalog as _, CatalogError, OpenError, Times, conformance, sql::knows_segment},
+    catalog::{
+        Catalog as _, CatalogError, OpenError, Times, conformance, open_with_index,
+        sql::knows_segment,
+    },
     domain::{
         capture::Spec,
         id::{ChunkIndex, SegmentId},
@@ -21,6 +24,14 @@ async fn open(directory: &tempfile::TempDir) -> SqliteCatalog {
 async fn sqlite_is_a_catalog() {
     let directory = tempfile::tempdir().unwrap();
     conformance::suite(&open(&directory).await).await;
+}
+
+#[tokio::test]
+async fn sqlite_is_an_index() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/catalog.db", directory.path().display());
+    let (_catalog, index) = open_with_index(&url).await.unwrap();
+    conformance::index::suite(&*index).await;
 }
 
 #[tokio::test]

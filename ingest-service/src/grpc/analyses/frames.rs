@@ -27,12 +27,12 @@ pub(super) fn frame(records: &[AnalysisRecord]) -> Option<Records> {
 
 /// Reads one after the other.
 #[derive(Debug)]
-pub(super) struct Frames {
+pub(in crate::grpc) struct Frames {
     rest: Bytes,
 }
 
 impl Frames {
-    pub(super) fn of(records: Records) -> Self {
+    pub(in crate::grpc) fn of(records: Records) -> Self {
         let mut framed = records.framed;
         let rest = match framed.len() {
             1 => framed.remove(0),

@@ -5,6 +5,7 @@ mod application;
 mod capture;
 mod chart;
 pub(crate) mod events;
+pub(crate) mod found;
 pub(crate) mod list;
 mod network;
 mod sessions;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::super::{
     super::{CatalogError, InstanceId},
     row::{bytes, number, required, uid},
-    session::{Row, Session, Statement, Value, sql},
+    session::{Row, Session, Statement, sql},
 };
 use crate::domain::{
     analysis::{Analysis, AnalysisId, AnalysisState, Failure, Found},
@@ -173,9 +173,9 @@ pub(super) async fn update_found(
         "UPDATE analyses SET capture_info = coalesce($1, capture_info), \
          progress = coalesce($2, progress), summary = coalesce($3, summary) WHERE id = $4",
     )
-    .bind(Value::Bytes(found.capture_info.as_deref()))
-    .bind(Value::Bytes(found.progress.as_deref()))
-    .bind(Value::Bytes(found.summary.as_deref()))
+    .bind(found.capture_info.as_deref())
+    .bind(found.progress.as_deref())
+    .bind(found.summary.as_deref())
     .bind(id.as_bytes())
     .execute(db)
     .await?;

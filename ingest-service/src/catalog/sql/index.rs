@@ -1,0 +1,85 @@
+//! [`Index`] on SQL: beside the catalog in a file of its own, or in the same
+//! PostgreSQL database.
+
+mod captures;
+mod query;
+mod records;
+mod text;
+
+use async_trait::async_trait;
+use sqlx::{Connection as _, Database, Pool};
+
+use super::{
+    super::CatalogError,
+    session::Session,
+    transaction::{change, read},
+};
+use crate::domain::{
+    analysis::AnalysisId,
+    id::Uid,
+    index::{
+        FoundCapture, FoundRecord, Index, IndexRecord, IndexedCapture, RecordQuery, Run,
+        words::{Text, Words},
+    },
+};
+
+pub(crate) use text::TextEngine;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct SqlIndex<DB: Database> {
+    pub(in crate::catalog) writers: Pool<DB>,
+    pub(in crate::catalog) readers: Pool<DB>,
+}
+
+#[async_trait]
+impl<DB> Index for SqlIndex<DB>
+where
+    DB: Database,
+    DB::Connection: Session,
+{
+    async fn begin(&self, capture: Uid) -> Result<Run, CatalogError> {
+        change!(self, db => captures::begin(db, capture))
+    }
+
+    async fn add(&self, run: Run, records: &[IndexRecord]) -> Result<(), CatalogError> {
+        change!(self, db => records::add(db, run, records))
+    }
+
+    async fn publish(
+        &self,
+        capture: &IndexedCapture,
+        run: Option<(AnalysisId, Run, u64)>,
+        text: &Text,
+    ) -> Result<(), CatalogError> {
+        change!(self, db => captures::publish(db, capture, run, text))
+    }
+
+    async fn indexed(&self, capture: Uid) -> Result<Option<Option<AnalysisId>>, CatalogError> {
+        read!(self, db => captures::indexed(db, capture))
+    }
+
+    async fn forget(&self, capture: Uid) -> Result<(), CatalogError> {
+        change!(self, db => captures::forget(db, capture))
+    }
+
+    async fn clean(&self, capture: Uid, limit: u32) -> Result<bool, CatalogError> {
+        change!(self, db => records::clean(db, capture, limit))
+    }
+
+    async fn query(&self, query: &RecordQuery) -> Result<Vec<FoundRecord>, CatalogError> {
+        read!(self, db => query::query(db, query))
+    }
+
+    async fn search(&self, words: &Words, limit: u32) -> Result<Vec<FoundCapture>, CatalogError> {
+        read!(self, db => text::search(db, words, limit))
+    }
+
+    async fn is_whole(&self) -> Result<bool, CatalogError> {
+        read!(self, db => captures::is_whole(db))
+    }
+
+    async fn set_whole(&self) -> Result<(), CatalogError> {
+        change!(self, db => captures::set_whole(db))
+    }
+}
