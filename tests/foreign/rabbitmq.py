@@ -6,6 +6,7 @@ WEIR_TEST_AMQP   amqp://USER:PASSWORD@HOST:PORT/%2F
 WEIR_TEST_AMQPS  the same over TLS
 WEIR_TEST_AMQP_CA  the certificate of who signed the server's
 WEIR_TEST_AMQP_START, WEIR_TEST_AMQP_STOP  commands for sh that start the server and stop it
+WEIR_TEST_AMQP_CTL  the same that is rabbitmqctl
 """
 
 import contextlib
@@ -160,6 +161,7 @@ disk_free_limit.absolute = 50MB
             "WEIR_TEST_AMQP_CA": f"{folder}/ca.pem",
             "WEIR_TEST_AMQP_START": f"{this} --start {folder}",
             "WEIR_TEST_AMQP_STOP": f"{this} --stop {folder}",
+            "WEIR_TEST_AMQP_CTL": f"{this} --ctl {folder}",
         }
     finally:
         server.stop()
@@ -173,6 +175,8 @@ def main(*command):
             return Server(folder).start()
         case ["--stop", folder]:
             return Server(folder).stop()
+        case ["--ctl", folder, *arguments]:
+            return sys.stdout.write(Server(folder).call(*arguments))
     # So that the server ends with a stage that is stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with rabbitmq() as (_, environment):

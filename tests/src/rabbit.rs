@@ -21,6 +21,7 @@ pub const TLS_URL: &str = "WEIR_TEST_AMQPS";
 pub const CA: &str = "WEIR_TEST_AMQP_CA";
 const START: &str = "WEIR_TEST_AMQP_START";
 const STOP: &str = "WEIR_TEST_AMQP_STOP";
+const CTL: &str = "WEIR_TEST_AMQP_CTL";
 
 /// Unacknowledged messages that a consumer is given.
 const PREFETCH: u16 = 500;
@@ -32,16 +33,22 @@ pub fn variable(name: &str) -> String {
 
 /// Stops the server in order.
 pub async fn stop() {
-    run(STOP).await;
+    run(STOP, "").await;
+}
+
+/// Has the server take nothing for want of memory, or go on.
+pub async fn block(is_blocked: bool) {
+    let share = if is_blocked { "0" } else { "0.8" };
+    run(CTL, &format!(" set_vm_memory_high_watermark {share}")).await;
 }
 
 /// Starts it, and waits until it takes connections.
 pub async fn start() {
-    run(START).await;
+    run(START, "").await;
 }
 
-async fn run(name: &str) {
-    let command = variable(name);
+async fn run(name: &str, arguments: &str) {
+    let command = variable(name) + arguments;
     let status = Command::new("sh").args(["-c", &command]).status().await;
     assert!(status.unwrap().success(), "{command}");
 }

@@ -49,7 +49,7 @@ impl MetricsService for Collector {
     }
 }
 
-/// By the metric's name, and its state when it has one.
+/// By the metric's name, and its state or handler when it has one.
 fn latest(name: &str, points: &[NumberDataPoint]) -> Vec<(String, i64)> {
     let named = points.iter().filter_map(|point| {
         let value = match point.value {
@@ -58,7 +58,8 @@ fn latest(name: &str, points: &[NumberDataPoint]) -> Vec<(String, i64)> {
             Some(Value::AsDouble(_)) => return None,
             None => panic!("{point:?}"),
         };
-        let state = point.attributes.iter().find(|a| a.key == "state");
+        let named = |key: &str| matches!(key, "state" | "handler");
+        let state = point.attributes.iter().find(|a| named(&a.key));
         let state = state.and_then(|state| state.value.clone()?.value);
         match state {
             Some(any_value::Value::StringValue(state)) => Some((format!("{name} {state}"), value)),
@@ -162,4 +163,32 @@ async fn background_analyses_are_counted_by_what_they_came_to() {
     let again = "weir_analyses_ended_total again";
     collector.until_seen(again, |ended| ended >= 1).await;
     runs.kill().await;
+}
+
+#[tokio::test]
+async fn tries_to_reach_a_broker_are_counted() {
+    let collector = Collector::default();
+    let collecting = collector.start().await;
+    let endpoint = format!("http://{}", collecting.address);
+    let environment = [
+        ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", endpoint.as_str()),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "100"),
+        // The outbox is looked at as often.
+        ("WEIR_EVENT_RETENTION", "0.5"),
+        // Nobody is there.
+        ("WEIR_BROKER", "amqp://127.0.0.1:9"),
+    ];
+    let directory = tempfile::tempdir().unwrap();
+    let program = env!("CARGO_BIN_EXE_test-ingest-service");
+    let nobody = ([127, 0, 0, 1], 1).into();
+    let service = Process::ingest(program, directory.path(), nobody, &environment).await;
+    collector
+        .until_seen("weir_broker_connections_total", |tries| tries >= 2)
+        .await;
+    // It is no reason not to take captures, and what they tell waits.
+    service.caller().store("c", b"0123456789", 4).await;
+    collector
+        .until_seen("weir_outbox_events broker", |events| events == 2)
+        .await;
+    service.kill().await;
 }

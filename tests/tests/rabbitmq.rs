@@ -191,6 +191,32 @@ async fn a_broker_that_is_stopped_during_uploads_gets_all_of_it_later() {
 
 #[tokio::test]
 #[ignore = "needs RabbitMQ: .ci/run rabbitmq"]
+async fn a_broker_that_takes_nothing_for_a_while_gets_each_event_once() {
+    let mut queue = Queue::bound("blocked", &["weir.capture.#"]).await;
+    let pair = pair_of(|config| {
+        to_broker(config, "/blocked");
+        config.broker.backlog_max = 5;
+    })
+    .await;
+    let caller = pair.caller();
+    live_and_die(&caller, "c-000").await;
+    let mut seen = vec![queue.next().await];
+    rabbit::block(true).await;
+    for id in ids(1..20) {
+        live_and_die(&caller, &id).await;
+    }
+    until_broker_is(&pair, ServingStatus::NotServing).await;
+    rabbit::block(false).await;
+    while seen.len() < 60 {
+        seen.push(queue.next().await);
+    }
+    // Its connection was kept: nothing is repeated.
+    check_lives(&seen, &ids(0..20));
+    until_broker_is(&pair, ServingStatus::Serving).await;
+}
+
+#[tokio::test]
+#[ignore = "needs RabbitMQ: .ci/run rabbitmq"]
 async fn two_instances_publish_each_event_between_them() {
     let mut queue = Queue::bound("two", &["weir.capture.#"]).await;
     let directory = tempfile::tempdir().unwrap();
@@ -250,7 +276,11 @@ async fn a_broker_behind_tls_is_who_it_says_or_gets_nothing() {
     let service = start(&ca).await;
     live_and_die(&service.caller(), "c-001").await;
     let all = ids(0..2);
-    check_lives(&until_dead(&mut queue, &all).await, &all);
+    let messages = until_dead(&mut queue, &all).await;
+    check_lives(&messages, &all);
+    for message in &messages {
+        check_one_trace(message);
+    }
     check_secret(&service.terminate().await.1, &broker);
 }
 
@@ -269,6 +299,17 @@ async fn a_broker_that_refuses_the_password_is_no_reason_to_refuse_uploads() {
     let is_refused = |line: &String| line.contains("ACCESS_REFUSED");
     assert!(log.iter().any(is_refused), "{log:?}");
     check_secret(&log, url.as_str());
+}
+
+/// The sending belongs to the trace of the call, as a span of its own.
+#[track_caller]
+fn check_one_trace(message: &Message) {
+    let sending = message.header("traceparent").expect("a trace");
+    let call = message.attribute("traceparent");
+    let parts = |text: &str| text.split('-').map(str::to_owned).collect::<Vec<_>>();
+    let (sending, call) = (parts(&sending), parts(&call));
+    assert_eq!(sending[1], call[1], "one trace");
+    assert_ne!(sending[2], call[2], "two spans");
 }
 
 /// The password is in no line.

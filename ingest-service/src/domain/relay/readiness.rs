@@ -7,8 +7,8 @@ use weir_shared::chain::Chain;
 
 use crate::domain::{dispatch::handler::Registry, ingest::Ingest};
 
-/// Between two looks.
-const INTERVAL: Duration = Duration::from_secs(1);
+/// Between two looks, which count what waits for every handler.
+const INTERVAL: Duration = Duration::from_secs(3);
 
 impl Ingest {
     /// Says whether at most so many events wait for the broker, until shutdown.
