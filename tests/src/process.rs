@@ -23,7 +23,7 @@ use crate::{
     caller::{Caller, channel},
     catalog,
     pair::store_url,
-    until::within,
+    until::{until, within},
 };
 
 /// A running service. Killed when dropped.
@@ -115,6 +115,15 @@ impl Process {
     /// Ends it as a crash would: nothing is drained or flushed.
     pub async fn kill(mut self) {
         self.child.kill().await.unwrap();
+    }
+
+    /// Waits until it has logged a line with this text.
+    pub async fn logs(&self, text: &str) {
+        until(&format!("it logs {text:?}"), || async {
+            let log = self.log.lock().unwrap();
+            log.iter().any(|line| line.contains(text)).then_some(())
+        })
+        .await;
     }
 
     /// Ends it as an operator does; gives its exit status and what it logged.

