@@ -124,6 +124,14 @@ impl Publisher for RabbitPublisher {
         let errors = self.link.connection.events_listener();
         let errors = errors.filter_map(async |event| match event {
             lapin::Event::Error(error) => Some(error),
+            lapin::Event::ConnectionBlocked(reason) => {
+                tracing::warn!(reason, "the broker takes nothing for now");
+                None
+            }
+            lapin::Event::ConnectionUnblocked => {
+                tracing::info!("the broker takes events again");
+                None
+            }
             _ => None,
         });
         let lost = async move {

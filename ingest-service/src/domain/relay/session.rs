@@ -9,7 +9,7 @@ use futures::{
 };
 use tokio::{
     sync::watch,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 use tracing::Instrument as _;
 use weir_shared::{chain::Chain, traceparent};
@@ -33,6 +33,8 @@ const TELL_INTERVAL: Duration = Duration::from_millis(100);
 /// A broker that confirms nothing of what is on its way for so long is taken for
 /// lost, unless it has said that it takes nothing.
 pub(super) const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// Between two looks whether it has said so.
+const SILENCE_LOOK: Duration = Duration::from_secs(1);
 
 /// How long the end, or a refusal, waits for what is on its way. Below the grace time of the service.
 const DRAIN_MAX: Duration = Duration::from_secs(3);
@@ -110,11 +112,11 @@ impl<'a> Session<'a> {
         let mut telling: Option<BoxFuture<'a, Result<Option<Position>, CatalogError>>> = None;
         let mut next_word = Instant::now();
         loop {
-            if let Err(ended) = self.fill().await {
-                return ended;
-            }
             if self.answers.is_empty() {
                 self.heard = Instant::now();
+            }
+            if let Err(ended) = self.fill().await {
+                return ended;
             }
             let has_news = telling.is_none() && self.window.confirmed() > self.told;
             let is_full = self.window.room() == 0;
@@ -139,11 +141,10 @@ impl<'a> Session<'a> {
                     }
                 }
                 Ok(()) = self.news.changed(), if !is_full => self.is_behind = true,
-                () = sleep_until(self.heard + SILENCE_MAX), if !self.answers.is_empty() => {
-                    if !self.publisher.is_blocked() {
-                        return BrokerError::Silent(SILENCE_MAX).into();
+                () = sleep(SILENCE_LOOK), if !self.answers.is_empty() => {
+                    if let Err(silent) = still_there(self.publisher, &mut self.heard) {
+                        return silent.into();
                     }
-                    self.heard = Instant::now();
                 }
             }
         }
@@ -186,7 +187,7 @@ impl<'a> Session<'a> {
         if let Some(parent) = &event.traceparent {
             traceparent::follow(&span, parent);
         }
-        let publishing = publish(self.publisher, &event);
+        let publishing = publish(self.publisher, &event, &mut self.heard);
         let confirm = publishing.instrument(span.clone()).await?;
         let answer = async move { (event, confirm.await) };
         self.answers.push(answer.instrument(span).boxed());
@@ -203,13 +204,27 @@ impl<'a> Session<'a> {
     }
 }
 
-async fn publish(publisher: &dyn Publisher, event: &Event) -> Result<Confirm, BrokerError> {
+async fn publish(
+    publisher: &dyn Publisher,
+    event: &Event,
+    heard: &mut Instant,
+) -> Result<Confirm, BrokerError> {
     let mut publishing = publisher.publish(event);
     loop {
-        match tokio::time::timeout(SILENCE_MAX, &mut publishing).await {
+        match tokio::time::timeout(SILENCE_LOOK, &mut publishing).await {
             Ok(sent) => return sent,
-            Err(_) if publisher.is_blocked() => {}
-            Err(_) => return Err(BrokerError::Silent(SILENCE_MAX)),
+            Err(_) => still_there(publisher, heard)?,
         }
+    }
+}
+
+/// Nothing has come for a moment.
+fn still_there(publisher: &dyn Publisher, heard: &mut Instant) -> Result<(), BrokerError> {
+    if publisher.is_blocked() {
+        *heard = Instant::now();
+    }
+    match heard.elapsed() < SILENCE_MAX {
+        true => Ok(()),
+        false => Err(BrokerError::Silent(SILENCE_MAX)),
     }
 }

@@ -46,6 +46,8 @@ struct Fake {
     connections: AtomicU32,
     is_away: AtomicBool,
     is_blocked: AtomicBool,
+    /// Sending waits while it is blocked.
+    is_held: AtomicBool,
     kept: Mutex<Vec<Event>>,
     rung: Notify,
 }
@@ -63,6 +65,7 @@ fn fake(script: impl Fn(&Event, u32) -> Course + Send + Sync + 'static) -> Arc<F
         connections: AtomicU32::new(0),
         is_away: AtomicBool::new(false),
         is_blocked: AtomicBool::new(false),
+        is_held: AtomicBool::new(false),
         kept: Mutex::default(),
         rung: Notify::new(),
     })
@@ -117,6 +120,10 @@ impl Publisher for Link {
             return Err(BrokerError::Away("lost".into()));
         }
         let n = self.fake.sent.fetch_add(1, Ordering::SeqCst);
+        self.fake.rung.notify_one();
+        while self.fake.is_held.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         Ok(match (self.fake.script)(event, n) {
             Course::Keep(millis) => {
                 self.fake.keep(event);
@@ -291,33 +298,59 @@ async fn one_of_two_instances_publishes_and_the_other_goes_on() {
     assert_eq!(kept.len(), events.len(), "the end tells how far it came");
 }
 
-#[tokio::test]
-async fn a_silent_broker_is_left_and_one_that_takes_nothing_is_waited_for() {
+/// Runs one session until the broker was sent something, then for long by a clock
+/// that does not wait, and gives it to `then`.
+async fn check_silence(fake: Arc<Fake>, then: impl AsyncFnOnce(&Rig, BoxFuture<'_, Ended>)) {
     let rig = Rig::new().await;
-    let fake = fake(|_, n| match n {
-        0 => Course::Hang,
-        _ => Course::Keep(0),
-    });
     fake.is_blocked.store(true, Ordering::SeqCst);
     live_and_die(&*rig.catalog, "a").await;
-    start(&rig.ingest, &fake);
+    let (broker, mut confirmed) = (Shared(Arc::clone(&fake)), 0);
+    let mut session = rig.ingest.relay_once(&broker, &mut confirmed).boxed();
     while fake.sent.load(Ordering::SeqCst) == 0 {
-        fake.rung.notified().await;
+        tokio::select! {
+            ended = &mut session => panic!("{ended:?}"),
+            () = fake.rung.notified() => {}
+        }
     }
     tokio::time::pause();
-    for _ in 0..20 {
-        tokio::time::advance(session::SILENCE_MAX).await;
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(fake.connections.load(Ordering::SeqCst), 1);
+    // It has said that it takes nothing, and is waited for.
+    let waited = tokio::time::timeout(20 * session::SILENCE_MAX, &mut session).await;
+    waited.unwrap_err();
     fake.is_blocked.store(false, Ordering::SeqCst);
-    while fake.connections.load(Ordering::SeqCst) == 1 {
-        tokio::time::advance(session::SILENCE_MAX).await;
-        tokio::task::yield_now().await;
-    }
-    tokio::time::resume();
-    fake.until("all", |kept| kept.len() == 3).await;
-    stop(&rig.ingest, &rig.shutdown).await;
+    then(&rig, session).await;
+    assert_eq!(fake.connections.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_broker_that_says_nothing_is_left() {
+    let fake = fake(|_, _| Course::Hang);
+    check_silence(fake, async |_, session| {
+        let ended = tokio::time::timeout(2 * session::SILENCE_MAX, session).await;
+        let Ok(Ended::Broker(BrokerError::Silent(_))) = ended else {
+            panic!("{ended:?}");
+        };
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_held_back_for_long_goes_out_once() {
+    let fake = fake(|_, _| Course::Keep(5));
+    fake.is_held.store(true, Ordering::SeqCst);
+    check_silence(Arc::clone(&fake), async |rig, mut session| {
+        fake.is_held.store(false, Ordering::SeqCst);
+        tokio::time::resume();
+        tokio::select! {
+            ended = &mut session => panic!("{ended:?}"),
+            () = fake.until("all", |kept| kept.len() == 3) => {}
+        }
+        rig.shutdown.cancel();
+        let Ended::Shutdown = session.await else {
+            panic!("it ended before");
+        };
+        check_all_in_order(&all(&*rig.catalog).await, &fake.kept.lock().unwrap());
+    })
+    .await;
 }
 
 /// Brokers that refuse, lose their connections and answer late.
