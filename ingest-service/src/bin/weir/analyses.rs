@@ -17,11 +17,9 @@ use crate::{
     caller::{AnalysesClient, Caller},
     failure::Failure,
     output::Output,
-    render::{analyses, text::escape},
+    pages::Pages,
+    render::analyses,
 };
-
-/// Analyses of one page: what the service allows.
-const PAGE_MAX: u64 = 1_000;
 
 pub(crate) async fn run(
     command: &Analyses,
@@ -97,11 +95,11 @@ async fn list(args: &List, caller: &Caller, output: &mut Output) -> Result<(), F
     let state = args
         .state
         .map_or(AnalysisState::Unspecified, AnalysisState::from);
-    let mut left = args.limit;
-    let mut page_token = args.page_token.clone();
+    let mut pages = Pages::new(args.limit, &args.page_token);
     loop {
+        let (page_size, page_token) = pages.next();
         let request = ListAnalysesRequest {
-            page_size: i32::try_from(left.min(PAGE_MAX)).unwrap_or(i32::MAX),
+            page_size,
             page_token,
             capture_id: args.capture.clone().unwrap_or_default(),
             state: state.into(),
@@ -122,15 +120,7 @@ async fn list(args: &List, caller: &Caller, output: &mut Output) -> Result<(), F
             }
         }
         output.flush()?;
-        left = left.saturating_sub(listed.len() as u64);
-        page_token = next_page_token;
-        if page_token.is_empty() {
-            return Ok(());
-        }
-        if left == 0 {
-            let token = escape(&page_token);
-            let more = format!("there are more: go on with --page-token {token}");
-            caller.notes.say(&more);
+        if !pages.goes_on(listed.len(), next_page_token, &caller.notes) {
             return Ok(());
         }
     }

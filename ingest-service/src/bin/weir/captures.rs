@@ -9,11 +9,9 @@ use crate::{
     caller::Caller,
     failure::Failure,
     output::Output,
-    render::{list, text::escape},
+    pages::Pages,
+    render::list,
 };
-
-/// Captures of one page: what the service allows.
-const PAGE_MAX: u64 = 1_000;
 
 /// Lists captures page by page, so that no list has to fit in memory.
 pub(crate) async fn list(
@@ -24,11 +22,11 @@ pub(crate) async fn list(
     let state = args
         .state
         .map_or(CaptureState::Unspecified, CaptureState::from);
-    let mut left = args.limit;
-    let mut page_token = args.page_token.clone();
+    let mut pages = Pages::new(args.limit, &args.page_token);
     loop {
+        let (page_size, page_token) = pages.next();
         let request = ListCapturesRequest {
-            page_size: i32::try_from(left.min(PAGE_MAX)).unwrap_or(i32::MAX),
+            page_size,
             page_token,
             labels: args.labels.iter().cloned().collect(),
             state: state.into(),
@@ -45,16 +43,7 @@ pub(crate) async fn list(
             .await
             .map_err(|status| Failure::from_status(&status))?;
         show(&captures, args.format, output)?;
-        left = left.saturating_sub(captures.len() as u64);
-        page_token = next_page_token;
-        if page_token.is_empty() {
-            return Ok(());
-        }
-        if left == 0 {
-            let token = escape(&page_token);
-            caller
-                .notes
-                .say(&format!("there are more: go on with --page-token {token}"));
+        if !pages.goes_on(captures.len(), next_page_token, &caller.notes) {
             return Ok(());
         }
     }

@@ -13,11 +13,9 @@ use crate::{
     caller::Caller,
     failure::Failure,
     output::Output,
-    render::{events, text::escape, units::counted},
+    pages::Pages,
+    render::{events, units::counted},
 };
-
-/// Dead letters of one page: what the service allows.
-const PAGE_MAX: u64 = 1_000;
 
 pub(crate) async fn run(
     args: &DeadLetters,
@@ -33,11 +31,11 @@ pub(crate) async fn run(
 }
 
 async fn list(args: &ListDead, caller: &Caller, output: &mut Output) -> Result<(), Failure> {
-    let mut left = args.limit;
-    let mut page_token = args.page_token.clone();
+    let mut pages = Pages::new(args.limit, &args.page_token);
     loop {
+        let (page_size, page_token) = pages.next();
         let request = ListDeadLettersRequest {
-            page_size: i32::try_from(left.min(PAGE_MAX)).unwrap_or(i32::MAX),
+            page_size,
             page_token,
             handler: args.handler.clone().unwrap_or_default(),
         };
@@ -57,15 +55,7 @@ async fn list(args: &ListDead, caller: &Caller, output: &mut Output) -> Result<(
             }
         }
         output.flush()?;
-        left = left.saturating_sub(dead_letters.len() as u64);
-        page_token = next_page_token;
-        if page_token.is_empty() {
-            return Ok(());
-        }
-        if left == 0 {
-            let token = escape(&page_token);
-            let more = format!("there are more: go on with --page-token {token}");
-            caller.notes.say(&more);
+        if !pages.goes_on(dead_letters.len(), next_page_token, &caller.notes) {
             return Ok(());
         }
     }

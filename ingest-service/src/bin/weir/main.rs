@@ -12,6 +12,7 @@ mod events;
 mod failure;
 mod get;
 mod output;
+mod pages;
 mod render;
 mod report;
 mod search;

@@ -12,11 +12,9 @@ use crate::{
     caller::Caller,
     failure::Failure,
     output::Output,
-    render::{found, text::escape},
+    pages::Pages,
+    render::found,
 };
-
-/// Records of one page: what the service allows.
-const PAGE_MAX: u64 = 1_000;
 
 pub(crate) async fn search(
     args: &Search,
@@ -47,11 +45,11 @@ pub(crate) async fn query(
     caller: &Caller,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let mut left = args.limit;
-    let mut page_token = args.page_token.clone();
+    let mut pages = Pages::new(args.limit, &args.page_token);
     loop {
+        let (page_size, page_token) = pages.next();
         let request = QueryRecordsRequest {
-            page_size: i32::try_from(left.min(PAGE_MAX)).unwrap_or(i32::MAX),
+            page_size,
             page_token,
             ..args.request()
         };
@@ -71,15 +69,7 @@ pub(crate) async fn query(
             }
         }
         output.flush()?;
-        left = left.saturating_sub(records.len() as u64);
-        page_token = next_page_token;
-        if page_token.is_empty() {
-            return Ok(());
-        }
-        if left == 0 {
-            let token = escape(&page_token);
-            let more = format!("there are more: go on with --page-token {token}");
-            caller.notes.say(&more);
+        if !pages.goes_on(records.len(), next_page_token, &caller.notes) {
             return Ok(());
         }
     }
