@@ -1,7 +1,7 @@
 //! Reads a capture and streams what is in it while it reads.
 //!
-//! The core ([`analysis`], [`capture`], [`filter`], [`decode`], [`flow`], [`dissect`],
-//! [`detect`], [`summary`], [`record`]) is sync, pure and total. The edge ([`source`],
+//! The core ([`analysis`], [`capture`], [`decode`], [`flow`], [`dissect`], [`detect`],
+//! [`summary`], [`record`], and [`filter`], a crate of its own) is sync, pure and total. The edge ([`source`],
 //! [`threads`], [`grpc`], [`run`]) connects it to the store and to callers.
 
 pub mod analysis;
@@ -9,7 +9,6 @@ pub mod capture;
 pub mod decode;
 pub mod detect;
 pub mod dissect;
-pub mod filter;
 pub mod flow;
 #[cfg(feature = "service")]
 pub mod grpc;
@@ -26,6 +25,8 @@ mod config;
 mod run;
 #[cfg(test)]
 mod testing;
+
+pub use weir_filter as filter;
 
 #[cfg(feature = "service")]
 pub use config::{Config, INLINE_BYTES_MAX};

@@ -10,6 +10,8 @@ use prost_types::Any;
 use tonic::{Code, Status};
 use tonic_types::pb;
 
+use crate::proto::analyzer::v1::FilterSyntax;
+
 /// `ErrorInfo.domain` of every error.
 pub const DOMAIN: &str = "weir";
 
@@ -44,6 +46,18 @@ pub fn invalid_field(field: &str, description: &str) -> Status {
     )
     .bad_request(field, description)
     .build()
+}
+
+/// INVALID_ARGUMENT, `FILTER_SYNTAX`, with the byte at which a text makes no sense.
+#[must_use]
+pub fn filter_syntax(message: String, position: usize, reason: &str) -> Status {
+    error(Code::InvalidArgument, "FILTER_SYNTAX", message)
+        .metadata("position", position)
+        .detail(&FilterSyntax {
+            position: u32::try_from(position).unwrap_or(u32::MAX),
+            reason: reason.to_owned(),
+        })
+        .build()
 }
 
 fn bounded(mut message: String) -> String {

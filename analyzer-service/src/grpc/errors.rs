@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tonic::{Code, Status};
-use weir_shared::{chain::Chain, proto::analyzer::v1::FilterSyntax, status};
+use weir_shared::{chain::Chain, status};
 
 use crate::{analysis::AnalysisError, filter::FilterError, source::SourceError};
 
@@ -33,13 +33,7 @@ pub(super) fn request_status(error: &RequestError) -> Status {
             status::error(Code::InvalidArgument, "EXTENT_INVALID", text).build()
         }
         RequestError::Filter(FilterError { position, reason }) => {
-            status::error(Code::InvalidArgument, "FILTER_SYNTAX", text)
-                .metadata("position", position)
-                .detail(&FilterSyntax {
-                    position: u32::try_from(*position).unwrap_or(u32::MAX),
-                    reason: reason.clone(),
-                })
-                .build()
+            status::filter_syntax(text, *position, reason)
         }
         RequestError::InlineTooLarge { limit, .. } => {
             status::error(Code::InvalidArgument, "INLINE_TOO_LARGE", text)

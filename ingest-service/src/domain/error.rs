@@ -3,6 +3,7 @@
 
 use std::{error, sync::Arc};
 
+use weir_filter::FilterError;
 use weir_shared::store::StoreError;
 
 use super::{
@@ -82,6 +83,8 @@ pub enum Error {
     EventsGone { oldest: Position },
     #[error(transparent)]
     Words(WordSyntax),
+    #[error("the filter makes no sense {0}")]
+    Filter(#[from] FilterError),
     #[error("handler {handler:?} has not given up event {event}")]
     NoDeadLetter { handler: String, event: EventId },
     #[error("too many large captures are being analyzed at once")]

@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use tonic::{Code, Status};
+use weir_filter::FilterError;
 use weir_shared::{
     call::{EndCause, end_status},
     chain::Chain,
-    proto::{analyzer::v1::FilterSyntax, ingest::v1 as proto},
-    status::error as begin,
+    proto::ingest::v1 as proto,
+    status::{error as begin, filter_syntax},
 };
 
 use super::convert::range_to_proto;
@@ -113,14 +114,8 @@ pub(super) fn status(error: Error) -> Status {
                 oldest_cursor: oldest.0.to_string(),
             })
             .build(),
-        Error::Words(WordSyntax { position, why }) => {
-            begin(Code::InvalidArgument, "FILTER_SYNTAX", text)
-                .detail(&FilterSyntax {
-                    position: u32::try_from(position).unwrap_or(u32::MAX),
-                    reason: why.to_owned(),
-                })
-                .build()
-        }
+        Error::Words(WordSyntax { position, why }) => filter_syntax(text, position, why),
+        Error::Filter(FilterError { position, reason }) => filter_syntax(text, position, &reason),
         Error::NoDeadLetter { .. } => begin(Code::NotFound, "DEAD_LETTER_UNKNOWN", text).build(),
         Error::Overloaded => begin(Code::Unavailable, "OVERLOADED", text)
             .retry_after(RETRY_ANALYZER_AFTER)

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use prost::Message;
+use weir_filter::Filter;
 use weir_shared::proto::ingest::v1 as proto;
 
 use super::super::{
@@ -18,8 +19,7 @@ use crate::domain::{
 /// Longest request id, bytes.
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
-/// Encoded options: a filter is what makes them long, and the analyzer takes no
-/// longer ones. They are a column of the analysis' row.
+/// Encoded options, a column of the analysis' row: eight times the longest filter.
 const OPTIONS_BYTES_MAX: usize = 64 << 10;
 
 /// Longest time that can be asked for: as for flags.
@@ -36,15 +36,17 @@ pub(super) fn new_analysis(request: proto::StartAnalysisRequest) -> Result<NewAn
         options,
         max_duration,
     } = request;
-    let options = options.unwrap_or_default().encode_to_vec();
-    if options.len() > OPTIONS_BYTES_MAX {
+    let options = options.unwrap_or_default();
+    if options.encoded_len() > OPTIONS_BYTES_MAX {
         return Err(invalid("options", "are longer than 65,536 bytes"));
     }
+    // The analyzer would say the same, when nobody waits for it any more.
+    Filter::parse(&options.filter)?;
     Ok(NewAnalysis {
         capture_id: convert::capture_id(capture_id)?,
         capture: None,
         request_id: self::request_id(request_id)?,
-        options: options.into(),
+        options: options.encode_to_vec().into(),
         max_duration: max_duration.map(self::max_duration).transpose()?,
     })
 }

@@ -2,12 +2,12 @@
 
 use tonic::{Code, Status};
 use weir_shared::proto::{
-    analyzer::v1::AnalysisOptions,
+    analyzer::v1::{AnalysisOptions, FilterSyntax},
     ingest::v1::{AnalysisState, CaptureSpec, ListAnalysesRequest, StartAnalysisRequest},
 };
 use weir_tests::{
     background::wanted,
-    errors::{check_error, check_invalid_field, check_quota, check_refused},
+    errors::{check_error, check_invalid_field, check_quota, check_refused, detail},
     messages::{chunk, finish, open, open_with, spec},
     pair::{Pair, Setup},
     recordings,
@@ -186,6 +186,39 @@ async fn bad_requests_get_typed_errors() {
         let refused = background.list(request).await.unwrap_err();
         check_invalid_field(&refused, field);
     }
+}
+
+#[tokio::test]
+async fn a_filter_that_makes_no_sense_is_refused_as_an_attached_call_says() {
+    let pair = Pair::start().await;
+    let (caller, background) = (pair.caller(), pair.background());
+    caller
+        .store("c", &recordings::bytes("dns.pcap"), 1 << 20)
+        .await;
+    for (filter, position) in [
+        ("host and", 5),
+        ("tcp port 80 or 443 and port", 27),
+        (&"(".repeat(100), 65),
+        (&" ".repeat(8193), 8192),
+    ] {
+        let options = AnalysisOptions {
+            filter: filter.to_owned(),
+            ..Default::default()
+        };
+        let attached = caller.analyze("c", options.clone()).await.unwrap_err();
+        let request = StartAnalysisRequest {
+            options: Some(options),
+            ..wanted("c")
+        };
+        let refused = background.start(request).await.unwrap_err();
+        check_error(&refused, Code::InvalidArgument, "FILTER_SYNTAX");
+        assert_eq!(refused.message(), attached.message());
+        let [wanted, got] = [&attached, &refused].map(detail::<FilterSyntax>);
+        assert_eq!(got, wanted);
+        assert_eq!(got.position, position);
+    }
+    let all = background.list(ListAnalysesRequest::default()).await;
+    assert_eq!(all.unwrap().analyses, []);
 }
 
 #[tokio::test]
