@@ -1,6 +1,6 @@
 //! `weir analyze`: upload, then the analysis as it streams.
 
-use std::{collections::HashMap, path::Path};
+use std::path::Path;
 
 use serde::Serialize;
 use weir_shared::proto::{
@@ -66,7 +66,7 @@ async fn one(
     caller: &Caller,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let uploaded = upload::file(caller, file, None, HashMap::new()).await?;
+    let uploaded = upload::file(caller, file, upload::About::default()).await?;
     let capture = uploaded.capture;
     let shown = escape(&file.to_string_lossy());
     let request = AnalyzeCaptureRequest {

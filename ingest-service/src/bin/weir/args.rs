@@ -118,6 +118,11 @@ pub(crate) struct Upload {
     /// Kept with the capture; may be repeated
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = value::label)]
     pub(crate) labels: Vec<(String, String)>,
+    /// Have the capture analyzed in the background once it is sealed, or not
+    /// [default: as the service does]. Told when its upload begins, and the same
+    /// from then on
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) analyze: Option<bool>,
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
 }

@@ -94,6 +94,22 @@ fn spans_have_units_and_zero_is_kept() {
 }
 
 #[test]
+fn an_upload_says_whether_to_analyze_or_nothing() {
+    for (line, want) in [
+        ("weir upload f", None),
+        ("weir upload --analyze f", Some(true)),
+        ("weir upload - --analyze=true", Some(true)),
+        ("weir upload --analyze=false f", Some(false)),
+    ] {
+        let Command::Upload(upload) = parsed(line).command else {
+            panic!("not upload");
+        };
+        assert_eq!(upload.analyze, want, "{line}");
+    }
+    check_error("weir upload f --analyze=perhaps", ErrorKind::InvalidValue);
+}
+
+#[test]
 fn kinds_are_a_list() {
     let Command::Analyze(analyze) = parsed("weir analyze a b --kinds dns,tls").command else {
         panic!("not analyze");

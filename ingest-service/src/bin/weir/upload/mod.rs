@@ -31,18 +31,31 @@ pub(crate) async fn run(
     caller: &Caller,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let labels: HashMap<_, _> = args.labels.iter().cloned().collect();
+    let about = About {
+        id: args.id.clone(),
+        labels: args.labels.iter().cloned().collect(),
+        analyze_on_seal: args.analyze,
+    };
     let uploaded = if args.file == Path::new("-") {
-        let input = tokio::io::stdin();
-        stdin::upload(caller, input, args.id.as_deref(), labels).await?
+        stdin::upload(caller, tokio::io::stdin(), about).await?
     } else {
-        file(caller, &args.file, args.id.as_deref(), labels).await?
+        file(caller, &args.file, about).await?
     };
     match args.format {
         Format::Json => output.json(&uploaded.capture)?,
         Format::Table => output.text(&uploaded.sentence())?,
     }
     output.flush()
+}
+
+/// What is said of a capture beside its bytes.
+#[derive(Debug, Default)]
+pub(crate) struct About {
+    /// `None`: chosen by us for a file, by the service for standard input.
+    pub(crate) id: Option<String>,
+    pub(crate) labels: HashMap<String, String>,
+    /// `None`: as the service does by default.
+    pub(crate) analyze_on_seal: Option<bool>,
 }
 
 /// A sealed capture, and what it took.
@@ -76,15 +89,11 @@ impl Uploaded {
 /// # Errors
 /// [`Failure::File`] when the file cannot be read or changes meanwhile;
 /// [`Failure::Service`] when the service refuses, or is away for too long.
-pub(crate) async fn file(
-    caller: &Caller,
-    name: &Path,
-    id: Option<&str>,
-    labels: HashMap<String, String>,
-) -> Result<Uploaded, Failure> {
+pub(crate) async fn file(caller: &Caller, name: &Path, about: About) -> Result<Uploaded, Failure> {
     let source = Arc::new(SourceFile::open(name)?);
-    let capture_id = id.map_or_else(|| source.identity.capture_id(), str::to_owned);
-    let known = known(caller, &capture_id).await?;
+    let is_named = about.id.is_some();
+    let capture_id = about.id.unwrap_or_else(|| source.identity.capture_id());
+    let known = known(caller, &capture_id, about.analyze_on_seal).await?;
     let split = split(caller, &source, known.as_ref()).await?;
     let spec = CaptureSpec {
         capture_id,
@@ -92,24 +101,29 @@ pub(crate) async fn file(
         size_bytes: Some(source.size_bytes()),
         sha256: Default::default(),
         file_name: source.file_name(),
-        labels,
+        labels: about.labels,
         chunk_bytes: Some(split.chunk_bytes()),
-        analyze_on_seal: None,
+        analyze_on_seal: about.analyze_on_seal,
     };
     let mut job = Job::new(caller, source, split, spec);
     let capture = match known {
         Some(capture) if capture.state() == CaptureState::Sealed => capture,
         _ => job.until_sealed().await?,
     };
-    job.verify(&capture, id.is_some()).await?;
+    job.verify(&capture, is_named).await?;
     Ok(Uploaded {
         capture,
         n_chunks_sent: job.n_chunks_sent(),
     })
 }
 
-/// What the service has under this id.
-async fn known(caller: &Caller, capture_id: &str) -> Result<Option<Capture>, Failure> {
+/// What the service has under this id. Whether it is to be analyzed is settled
+/// already: one that has come before with another wish is refused.
+async fn known(
+    caller: &Caller,
+    capture_id: &str,
+    analyze_on_seal: Option<bool>,
+) -> Result<Option<Capture>, Failure> {
     let request = GetCaptureRequest {
         capture_id: capture_id.to_owned(),
     };
@@ -119,7 +133,18 @@ async fn known(caller: &Caller, capture_id: &str) -> Result<Option<Capture>, Fai
         })
         .await;
     match answer {
-        Ok(response) => Ok(response.capture),
+        Ok(response) => match response.capture {
+            Some(begun)
+                if analyze_on_seal.is_some() && analyze_on_seal != begun.analyze_on_seal =>
+            {
+                let id = escape(&begun.capture_id);
+                Err(Failure::Service(format!(
+                    "capture {id} was begun with another --analyze, or with none: \
+                     leave it out; `weir analyses start {id}` analyzes a sealed capture"
+                )))
+            }
+            capture => Ok(capture),
+        },
         Err(status) if status.code() == Code::NotFound => Ok(None),
         Err(status) => Err(Failure::from_status(&status)),
     }

@@ -6,7 +6,7 @@
 
 mod chunks;
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
@@ -19,7 +19,7 @@ use weir_shared::proto::ingest::v1::{
 };
 
 use super::{
-    Uploaded, known,
+    About, Uploaded, known,
     plan::{Durable, chunk_bytes_recommended},
     transfer::{Part, TransferError, transfer},
 };
@@ -52,8 +52,7 @@ const QUEUE_CHUNKS: usize = 1;
 pub(super) async fn upload(
     caller: &Caller,
     input: impl AsyncRead + Unpin,
-    id: Option<&str>,
-    labels: HashMap<String, String>,
+    about: About,
 ) -> Result<Uploaded, Failure> {
     let refused = |status| Failure::from_status(&status);
     let server = caller
@@ -62,13 +61,13 @@ pub(super) async fn upload(
         })
         .await
         .map_err(refused)?;
-    let known = match id {
-        Some(id) => known(caller, id).await?,
+    let known = match &about.id {
+        Some(id) => known(caller, id, about.analyze_on_seal).await?,
         None => None,
     };
     let chunk_bytes = known.as_ref().and_then(|capture| capture.chunk_bytes);
     let chunk_bytes = chunk_bytes.unwrap_or_else(|| chunk_bytes_recommended(&server).get());
-    let cut = if id.is_some() {
+    let cut = if about.id.is_some() {
         Cut::Full
     } else {
         Cut::FullOrAfter(CUT_AFTER)
@@ -81,9 +80,10 @@ pub(super) async fn upload(
         Some(capture) => capture,
         None => {
             let spec = CaptureSpec {
-                capture_id: id.unwrap_or_default().to_owned(),
-                labels,
-                chunk_bytes: id.map(|_| chunk_bytes),
+                chunk_bytes: about.id.as_ref().map(|_| chunk_bytes),
+                capture_id: about.id.unwrap_or_default(),
+                labels: about.labels,
+                analyze_on_seal: about.analyze_on_seal,
                 ..Default::default()
             };
             let request = CreateCaptureRequest { spec: Some(spec) };

@@ -22,6 +22,13 @@ fn chunk(index: u32) -> Bytes {
     Bytes::copy_from_slice(&CONTENT[start..end])
 }
 
+fn named(id: Option<&str>) -> About {
+    About {
+        id: id.map(str::to_owned),
+        ..About::default()
+    }
+}
+
 /// A fake that has these chunks of `CONTENT`, as an upload would have left it.
 fn begun(id: &str, durable: &[u32]) -> Fake {
     let fake = Fake::default();
@@ -38,9 +45,7 @@ fn begun(id: &str, durable: &[u32]) -> Fake {
 async fn check_file(fake: &Fake, id: Option<&str>, want_calls: &[&[u32]]) -> Uploaded {
     let (caller, _serving) = fake.serve().await;
     let source = content_file(CONTENT);
-    let uploaded = file(&caller, source.path(), id, HashMap::new())
-        .await
-        .unwrap();
+    let uploaded = file(&caller, source.path(), named(id)).await.unwrap();
     assert_eq!(fake.content(), CONTENT);
     assert!(fake.state().sealed);
     assert_eq!(fake.state().calls, want_calls);
@@ -91,7 +96,7 @@ async fn a_chosen_name_that_holds_another_file_is_told() {
     fake.state().sealed = true;
     let (caller, _serving) = fake.serve().await;
     let source = content_file(CONTENT);
-    let failure = file(&caller, source.path(), Some("c"), HashMap::new())
+    let failure = file(&caller, source.path(), named(Some("c")))
         .await
         .unwrap_err();
     assert_eq!(
@@ -106,7 +111,7 @@ async fn a_capture_in_chunks_of_unknown_size_is_not_mixed_with_ours() {
     fake.state().spec.as_mut().unwrap().chunk_bytes = None;
     let (caller, _serving) = fake.serve().await;
     let source = content_file(CONTENT);
-    let failure = file(&caller, source.path(), Some("c"), HashMap::new())
+    let failure = file(&caller, source.path(), named(Some("c")))
         .await
         .unwrap_err();
     assert!(
@@ -121,9 +126,7 @@ async fn a_capture_in_chunks_of_unknown_size_is_not_mixed_with_ours() {
 /// Uploads `CONTENT` as standard input; which chunks each call sent.
 async fn check_stdin(fake: &Fake, id: Option<&str>, want_calls: &[&[u32]]) -> Uploaded {
     let (caller, _serving) = fake.serve().await;
-    let uploaded = stdin::upload(&caller, CONTENT, id, HashMap::new())
-        .await
-        .unwrap();
+    let uploaded = stdin::upload(&caller, CONTENT, named(id)).await.unwrap();
     assert_eq!(fake.content(), CONTENT);
     assert!(fake.state().sealed);
     assert_eq!(fake.state().calls, want_calls);
@@ -154,7 +157,7 @@ async fn standard_input_that_a_sealed_capture_holds_is_read_and_compared() {
     fake.state().sealed = true;
     check_stdin(&fake, Some("c"), &[]).await;
     let (caller, _serving) = fake.serve().await;
-    let other = stdin::upload(&caller, &b"aaaa"[..], Some("c"), HashMap::new()).await;
+    let other = stdin::upload(&caller, &b"aaaa"[..], named(Some("c"))).await;
     let want = "capture c is sealed and holds other bytes than standard input";
     assert_eq!(other.unwrap_err().to_string(), want);
 }
@@ -163,9 +166,52 @@ async fn standard_input_that_a_sealed_capture_holds_is_read_and_compared() {
 async fn empty_standard_input_creates_nothing() {
     let fake = Fake::default();
     let (caller, _serving) = fake.serve().await;
-    let failure = stdin::upload(&caller, &b""[..], None, HashMap::new())
+    let failure = stdin::upload(&caller, &b""[..], named(None))
         .await
         .unwrap_err();
     assert_eq!(failure.to_string(), "standard input: is empty");
     assert_eq!(fake.state().spec, None);
+}
+
+/// What is said of an analysis, of a file and of standard input, when `begun` is there.
+async fn check_analysis(begun: Option<Option<bool>>, asked: Option<bool>, is_taken: bool) {
+    for is_file in [true, false] {
+        let fake = Fake::default();
+        if let Some(analyze_on_seal) = begun {
+            fake.state().spec = Some(CaptureSpec {
+                capture_id: "c".to_owned(),
+                chunk_bytes: Some(CHUNK_BYTES),
+                analyze_on_seal,
+                ..Default::default()
+            });
+        }
+        let (caller, _serving) = fake.serve().await;
+        let about = About {
+            analyze_on_seal: asked,
+            ..named(Some("c"))
+        };
+        let uploaded = match is_file {
+            true => file(&caller, content_file(CONTENT).path(), about).await,
+            false => stdin::upload(&caller, CONTENT, about).await,
+        };
+        let case = format!("{begun:?} {asked:?} file: {is_file}");
+        assert_eq!(uploaded.is_ok(), is_taken, "{case}");
+        let told = fake.state().spec.as_ref().unwrap().analyze_on_seal;
+        assert_eq!(told, begun.unwrap_or(asked), "{case}");
+        if let Err(failure) = uploaded {
+            let failure = failure.to_string();
+            assert!(failure.contains("weir analyses start c"), "{failure}");
+            assert_eq!(fake.state().calls.len(), 0, "{case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_service_is_told_whether_to_analyze_what_was_not_begun_otherwise() {
+    for asked in [None, Some(true), Some(false)] {
+        check_analysis(None, asked, true).await;
+        check_analysis(Some(asked), asked, true).await;
+        check_analysis(Some(Some(true)), asked, asked != Some(false)).await;
+        check_analysis(Some(None), asked, asked.is_none()).await;
+    }
 }

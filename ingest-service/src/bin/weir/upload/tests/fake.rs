@@ -87,6 +87,7 @@ impl State {
             state: state.into(),
             chunk_count: spec.chunk_count,
             chunk_bytes: spec.chunk_bytes,
+            analyze_on_seal: spec.analyze_on_seal,
             chunks_durable: self.chunks.len().try_into().unwrap(),
             bytes_durable: whole.len() as u64,
             missing,
