@@ -17,6 +17,7 @@ pub mod errors;
 pub mod fake_analyzer;
 pub mod faults;
 pub mod gate;
+pub mod ledger;
 pub mod messages;
 pub mod pair;
 pub mod process;

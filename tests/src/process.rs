@@ -1,7 +1,7 @@
 //! A service as a process of its own, to be killed or traced.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
     process::{ExitStatus, Stdio},
     sync::{
@@ -38,9 +38,19 @@ pub struct Process {
 impl Process {
     /// Starts one of this crate's service binaries on a port of its own.
     pub async fn start(program: &str, args: &[&str], environment: &[(&str, &str)]) -> Self {
-        let host = own_address();
+        Self::start_at((own_address(), 0).into(), program, args, environment).await
+    }
+
+    /// The same where another one was: its clients find it again.
+    pub async fn start_at(
+        listen: SocketAddr,
+        program: &str,
+        args: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let host = listen.ip();
         let mut child = Command::new(program)
-            .args(["--listen", &format!("{host}:0")])
+            .args(["--listen", &listen.to_string()])
             .args(args)
             .env("RUST_LOG", "info")
             .envs(environment.iter().copied())
@@ -128,14 +138,19 @@ impl Process {
 
     /// Ends it as an operator does; gives its exit status and what it logged.
     pub async fn terminate(mut self) -> (ExitStatus, Vec<String>) {
-        let id = self.child.id().expect("a running process");
-        let kill = format!("kill -TERM {id}");
-        let sent = Command::new("sh").args(["-c", &kill]).status().await;
-        assert!(sent.unwrap().success());
+        self.signal("TERM").await;
         let status = within("the process' end", self.child.wait()).await.unwrap();
         within("the end of its log", self.reading).await.unwrap();
         let log = self.log.lock().unwrap().clone();
         (status, log)
+    }
+
+    /// Sends it a signal of this name (kill(1)).
+    pub async fn signal(&self, name: &str) {
+        let id = self.child.id().expect("a running process");
+        let kill = format!("kill -{name} {id}");
+        let sent = Command::new("sh").args(["-c", &kill]).status().await;
+        assert!(sent.unwrap().success());
     }
 }
 
@@ -152,7 +167,7 @@ fn own_address() -> Ipv4Addr {
 
 /// Services log where they listen once they do.
 async fn address(
-    host: Ipv4Addr,
+    host: IpAddr,
     lines: &mut Lines<BufReader<ChildStderr>>,
     log: &Mutex<Vec<String>>,
 ) -> SocketAddr {

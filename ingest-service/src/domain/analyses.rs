@@ -135,9 +135,17 @@ impl Analyses {
     /// What is stored in one part.
     ///
     /// # Errors
-    /// [`Error::ResultsDamaged`], [`Error::StorageUnavailable`].
+    /// [`Error::ResultsDamaged`], [`Error::StorageUnavailable`];
+    /// [`Error::AnalysisUnknown`] when it is gone since the part was looked up.
     pub async fn records(&self, id: AnalysisId, part: &Part) -> Result<Records, Error> {
-        self.results.get(id, part).await
+        match self.results.get(id, part).await {
+            // What is swept with its capture is no damage.
+            Err(damaged @ Error::ResultsDamaged(_)) => {
+                self.get(id).await?;
+                Err(damaged)
+            }
+            read => read,
+        }
     }
 
     /// Puts an analysis behind those that wait, or gives the one that the same

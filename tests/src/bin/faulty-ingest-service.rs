@@ -7,14 +7,20 @@ use ingest_service::{Config, Deps};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use weir_shared::serve::{ServiceProcess, Unopened, service_main};
-use weir_tests::faults::{Faults, FaultyCatalog, FaultyStore, VARIABLE};
+use weir_tests::{
+    faults::{self, Faults, FaultyCatalog, FaultyIndex, FaultyStore},
+    ledger::{self, Ledger},
+};
 
 #[derive(Clone, Debug, clap::Parser)]
 struct Faulty {
     #[command(flatten)]
     config: Config,
-    #[arg(long, env = VARIABLE, value_parser = Faults::parse)]
+    #[arg(long, env = faults::VARIABLE, value_parser = Faults::parse)]
     faults: Faults,
+    /// A handler from outside, when there is one.
+    #[arg(long, env = ledger::VARIABLE, value_parser = Ledger::parse)]
+    ledger: Option<Ledger>,
 }
 
 impl ServiceProcess for Faulty {
@@ -33,6 +39,11 @@ impl ServiceProcess for Faulty {
         let mut deps = Deps::open(&self.config).await?;
         deps.store = Arc::new(FaultyStore::new(deps.store, self.faults.clone()));
         deps.catalog = Arc::new(FaultyCatalog::new(deps.catalog, self.faults.clone()));
+        deps.index = Arc::new(FaultyIndex::new(deps.index, self.faults.clone()));
+        if let Some(ledger) = &self.ledger {
+            let added = deps.handlers.add(Arc::new(ledger.clone()));
+            added.map_err(|error| Unopened::Wrong(error.into()))?;
+        }
         Ok(deps)
     }
 

@@ -131,7 +131,10 @@ impl AnalysisWatch {
                 self.load_parts().await?;
             }
             if let Some(part) = self.parts.front().copied() {
-                let records = self.analyses.results.get(self.id, &part).await?;
+                let records = match self.analyses.records(self.id, &part).await {
+                    Err(Error::AnalysisUnknown(_)) => Err(self.deleted()),
+                    read => read,
+                }?;
                 self.after = part.last;
                 self.parts.pop_front();
                 return Ok(Seen::Records(records));
@@ -158,7 +161,7 @@ impl AnalysisWatch {
         Seen::Analysis(Box::new(self.latest.clone()))
     }
 
-    async fn load_parts(&mut self) -> Result<(), Error> {
+    pub(super) async fn load_parts(&mut self) -> Result<(), Error> {
         let catalog = &self.analyses.ingest.catalog;
         let parts = catalog.analysis_parts(self.id, self.after, PARTS_PAGE);
         let parts = parts.await?;

@@ -76,10 +76,12 @@ impl Handler for Indexer {
             }
             _ => Ok(()),
         };
-        done.map_err(|error| match error {
-            Error::ResultsDamaged(_) => Failure::permanent(error),
-            error => Failure::transient(error),
-        })
+        match done {
+            // Gone with its capture while it was read: that is told as well.
+            Ok(()) | Err(Error::AnalysisUnknown(_)) => Ok(()),
+            Err(error @ Error::ResultsDamaged(_)) => Err(Failure::permanent(error)),
+            Err(error) => Err(Failure::transient(error)),
+        }
     }
 }
 
@@ -114,14 +116,9 @@ impl Indexer {
     }
 
     /// What an analysis has found. One that did not succeed never replaces one
-    /// that did.
+    /// that did. `Error::AnalysisUnknown` when it is gone.
     pub(super) async fn results_of(&self, id: AnalysisId) -> Result<(), Error> {
-        let analysis = match self.analyses.get(id).await {
-            Ok(analysis) => analysis,
-            // With its capture.
-            Err(Error::AnalysisUnknown(_)) => return Ok(()),
-            Err(error) => return Err(error),
-        };
+        let analysis = self.analyses.get(id).await?;
         let Some(capture) = self.sealed(analysis.capture).await? else {
             return Ok(());
         };

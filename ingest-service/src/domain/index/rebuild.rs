@@ -82,8 +82,8 @@ impl Indexer {
             let newest: Vec<Analysis> = self.analyses.list(&of(state)).await?;
             if let Some(newest) = newest.first() {
                 match self.results_of(newest.id).await {
-                    // It is told where it is asked for, and holds up no other.
-                    Err(Error::ResultsDamaged(_)) => {}
+                    // Damage is told where it is asked for, and holds up no other.
+                    Err(Error::ResultsDamaged(_) | Error::AnalysisUnknown(_)) => {}
                     done => return done,
                 }
             }

@@ -143,6 +143,29 @@ async fn damaged_results_are_told() {
 }
 
 #[tokio::test]
+async fn results_that_are_swept_with_their_capture_are_no_damage() {
+    let pool = Pool::of(&[&[Find(1, 3), Summary]]).await;
+    let id = pool.start().await;
+    pool.watched(id).await;
+    let other = Pool::on(pool.shut_down().await, SETTINGS, &[]);
+    let mut watch = other.watch(id, 0).await;
+    next(&mut watch).await.unwrap();
+    let parts = other.analyses.parts(id, 0, 10).await.unwrap();
+    // What was looked up is gone when it is read, and no word of it came: another
+    // service has deleted the capture, and swept.
+    watch.load_parts().await.unwrap();
+    let (cap, now) = ("cap".parse().unwrap(), Timestamp::now());
+    other.rig.catalog.delete(&cap, now).await.unwrap().unwrap();
+    for key in other.rig.store.keys() {
+        other.rig.ingest.store.delete(&key).await.unwrap();
+    }
+    let read = other.analyses.records(id, &parts[0]).await.unwrap_err();
+    assert!(matches!(read, Error::AnalysisUnknown(_)), "{read}");
+    let told = next(&mut watch).await.unwrap_err();
+    assert!(matches!(told, Error::Deleted(_)), "{told}");
+}
+
+#[tokio::test]
 async fn what_stopped_with_the_lease_is_taken_up_again() {
     let settings = AnalysesSettings {
         running_max: 0,
