@@ -30,6 +30,7 @@ pub(super) struct Gather {
     /// When the first of these came.
     since: Instant,
     found: Found,
+    has_summary: bool,
     stepped: Instant,
 }
 
@@ -57,6 +58,7 @@ impl Gather {
             records: None,
             since: now,
             found: Found::default(),
+            has_summary: false,
             stepped: now,
         }
     }
@@ -67,7 +69,10 @@ impl Gather {
         match told {
             Told::CaptureInfo(info) => self.found.capture_info = Some(info),
             Told::Progress(progress) => self.found.progress = Some(progress),
-            Told::Summary(summary) => self.found.summary = Some(summary),
+            Told::Summary(summary) => {
+                self.has_summary = true;
+                self.found.summary = Some(summary);
+            }
             Told::Records(records) => {
                 let (first, last) = (records.first, self.last);
                 if first != last + 1 || records.last < first {
@@ -86,9 +91,9 @@ impl Gather {
         Ok(())
     }
 
-    /// Whether the analysis came to its end.
+    /// Whether the analysis came to its end; a step may have taken the summary since.
     pub(super) fn has_summary(&self) -> bool {
-        self.found.summary.is_some()
+        self.has_summary
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -160,6 +165,16 @@ mod tests {
         let gathered = gather.step();
         assert!(gathered.records.is_none());
         assert_eq!(gather.due(), Instant::now() + STEP_TIME);
+    }
+
+    #[tokio::test]
+    async fn a_summary_stays_told_when_it_is_stored_before_the_end() {
+        let mut gather = Gather::after(0);
+        assert!(!gather.has_summary());
+        gather.take(Told::Summary("s".into())).unwrap();
+        assert!(gather.step().found.summary.is_some());
+        assert!(gather.has_summary());
+        assert_eq!(gather.step().found.summary, None);
     }
 
     #[tokio::test]
