@@ -3,6 +3,7 @@
 mod analyses;
 mod broker;
 mod events;
+mod handlers;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -15,6 +16,7 @@ use weir_shared::{limits::CHUNK_BYTES_MAX, serve::ServeConfig, store::directory_
 pub use analyses::AnalysesConfig;
 pub use broker::BrokerConfig;
 pub(crate) use events::EventConfig;
+pub use handlers::HandlersConfig;
 
 use crate::domain::{
     chunk::ChunkLimits, ingest::Settings, scrub::ScrubSettings, sweep::SweepSettings,
@@ -122,6 +124,8 @@ pub struct Config {
     pub open_captures_max: u32,
     #[command(flatten)]
     pub analyses: AnalysesConfig,
+    #[command(flatten)]
+    pub handlers: HandlersConfig,
     /// Between two sweeps of objects that nothing refers to, seconds.
     #[arg(long, env = "WEIR_SWEEP_INTERVAL", default_value = "600", value_parser = seconds)]
     pub sweep_interval: Duration,
@@ -168,6 +172,7 @@ impl Config {
             sealed_ttl: None,
             open_captures_max: OPEN_CAPTURES_MAX,
             analyses: AnalysesConfig::default(),
+            handlers: HandlersConfig::default(),
             sweep_interval: SWEEP_INTERVAL,
             sweep_grace: SWEEP_GRACE,
             scrub_interval: SCRUB_INTERVAL,

@@ -11,7 +11,7 @@ mod grpc;
 mod run;
 
 pub use broker::EXCHANGE;
-pub use config::{AnalysesConfig, BrokerConfig, Config};
+pub use config::{AnalysesConfig, BrokerConfig, Config, HandlersConfig};
 pub use grpc::{AnalyzerClient, analyzer_client, analyzer_endpoint};
 pub use run::{
     ANALYSES_SERVICE, BROKER_HEALTH, Deps, EVENTS_SERVICE, SEARCH_SERVICE, SERVICE, run, run_when,

@@ -21,6 +21,7 @@ use crate::{
     config::Config,
     domain::{
         analyses::{Analyses, AnalyzeOnSeal},
+        digest::DigestOnSeal,
         dispatch::handler::Registry,
         index::{Index, indexer::Indexer},
         ingest::Ingest,
@@ -228,6 +229,9 @@ fn start(
     let mut handlers = deps.handlers;
     let on_seal = AnalyzeOnSeal::new(Arc::clone(&analyses), config.analyses.on_seal);
     handlers.add(Arc::new(on_seal))?;
+    if config.handlers.digest_on_seal {
+        handlers.add(Arc::new(DigestOnSeal::new(Arc::clone(&ingest))))?;
+    }
     let (index, reader) = (Arc::clone(&deps.index), Arc::new(RecordReader));
     let indexer = Indexer::new(Arc::clone(&ingest), Arc::clone(&analyses), index, reader);
     handlers.add(Arc::<Indexer>::clone(&indexer))?;

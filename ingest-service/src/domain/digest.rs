@@ -1,6 +1,10 @@
-//! SHA-256 of a capture while its chunks come in order.
+//! SHA-256 of a capture: while its chunks come in order, or after its seal.
+
+mod on_seal;
 
 use std::fmt;
+
+pub use on_seal::DigestOnSeal;
 
 use sha2::{Digest as _, Sha256 as Hasher};
 

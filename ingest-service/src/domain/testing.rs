@@ -41,6 +41,7 @@ struct Faults {
     puts_before_failing: Option<usize>,
     disk_full: bool,
     undeletable: Option<ObjectKey>,
+    reads_refused: bool,
 }
 
 impl FaultyStore {
@@ -75,6 +76,14 @@ impl FaultyStore {
         }
     }
 
+    pub(crate) fn lose_all(&self) {
+        self.objects.lock().unwrap().clear();
+    }
+
+    pub(crate) fn refuse_reads(&self, refused: bool) {
+        self.faults.lock().unwrap().reads_refused = refused;
+    }
+
     fn put_now(&self, key: &ObjectKey, body: &[Bytes]) -> Result<(), StoreError> {
         let mut faults = self.faults.lock().unwrap();
         let disk_full = faults.disk_full;
@@ -107,6 +116,9 @@ impl SegmentStore for FaultyStore {
     }
 
     async fn get(&self, key: &ObjectKey, range: Range<u64>) -> Result<Bytes, StoreError> {
+        if self.faults.lock().unwrap().reads_refused {
+            return Err(StoreError::Unavailable("injected".into()));
+        }
         let objects = self.objects.lock().unwrap();
         let (body, _) = objects.get(key).ok_or(StoreError::Missing)?;
         let span = usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();

@@ -10,8 +10,11 @@ use weir_shared::proto::ingest::v1::{
 use weir_tests::{
     caller::Caller,
     messages::{chunk, finish, open_with, sha256, spec},
-    pair::Pair,
+    pair::{Pair, Setup},
+    until::until,
 };
+
+use super::sealing::seal_count;
 
 const BODY: &[u8] = b"the bytes of a capture that somebody has";
 
@@ -99,7 +102,11 @@ async fn an_open_of_what_is_stored_is_answered_while_its_stream_goes_on() {
 
 #[tokio::test]
 async fn chunks_sent_again_to_a_folded_capture_are_compared_with_its_bytes() {
-    let pair = Pair::start().await;
+    let pair = Pair::with(Setup {
+        ingest: Some(|config| config.handlers.digest_on_seal = false),
+        ..Setup::default()
+    })
+    .await;
     let caller = pair.caller();
     let stored = caller.store("folded", BODY, 4).await;
     assert_eq!(stored.state(), CaptureState::Sealed);
@@ -117,4 +124,44 @@ async fn chunks_sent_again_to_a_folded_capture_are_compared_with_its_bytes() {
     assert_eq!(again.state(), CaptureState::Sealed);
     let conflict = caller.put("shares-2", 0, b"others!").await.unwrap_err();
     weir_tests::errors::check_error(&conflict, tonic::Code::FailedPrecondition, "CHUNK_CONFLICT");
+}
+
+#[tokio::test]
+async fn what_was_stored_without_a_digest_is_found_by_it_soon_after() {
+    let pair = Pair::start().await;
+    let caller = pair.caller();
+    // In several calls and out of order: no call could compute it on the way.
+    for index in [2, 0, 1] {
+        let data = &BODY[index * 14..(index * 14 + 14).min(BODY.len())];
+        let index = u32::try_from(index).unwrap();
+        if index == 2 {
+            create(&caller, spec("plain")).await;
+        }
+        caller.put("plain", index, data).await.unwrap();
+    }
+    let sealed = caller.seal(seal_count("plain", 3)).await.unwrap();
+    assert_eq!(
+        (sealed.state(), sealed.sha256.len()),
+        (CaptureState::Sealed, 0)
+    );
+    let with_digest = until("the digest", || async {
+        let capture = caller.get("plain").await.unwrap();
+        (!capture.sha256.is_empty()).then_some(capture)
+    })
+    .await;
+    assert_eq!(
+        with_digest,
+        Capture {
+            sha256: sha256(BODY),
+            ..sealed
+        }
+    );
+    let shared = create(&caller, declared("shared", BODY)).await;
+    assert_eq!(shared.state(), CaptureState::Sealed);
+    let delete = DeleteCaptureRequest {
+        capture_id: "plain".to_owned(),
+        ..DeleteCaptureRequest::default()
+    };
+    caller.rpc.clone().delete_capture(delete).await.unwrap();
+    assert_eq!(caller.read("shared", 0, 0).await.unwrap(), BODY);
 }

@@ -4,10 +4,17 @@ use super::{
     folding::{content_of, drop_rows, fold, inline, now, sealed},
     *,
 };
-use crate::{catalog::Content, domain::capture::State};
+use crate::{
+    catalog::Content,
+    domain::{
+        capture::{DigestOnTheWay, State},
+        event::Position,
+    },
+};
 
 pub(super) async fn suite(catalog: &dyn Catalog) {
     a_digest_that_is_here_makes_a_sealed_capture(catalog).await;
+    a_digest_that_is_read_after_the_seal_is_as_good(catalog).await;
     contents_are_gone_with_their_last_capture(catalog).await;
 }
 
@@ -96,6 +103,48 @@ async fn a_digest_that_is_here_makes_a_sealed_capture(catalog: &dyn Catalog) {
             "{id}"
         );
     }
+}
+
+async fn a_digest_that_is_read_after_the_seal_is_as_good(catalog: &dyn Catalog) {
+    let capture = create(catalog, "late-source", of_count(2)).await;
+    let stored = segment(capture.uid, &[(0, b"read "), (1, b"late")]);
+    let (_, sealed) = slots_of(commit(catalog, stored).await);
+    assert_eq!((sealed.state, sealed.sha256), (State::Sealed, None));
+    fold(catalog, sealed.uid, inline(b"late")).await;
+    let last = catalog.events(Position(0), 1).await.unwrap().last;
+    let digest = |data: &[u8]| DigestOnTheWay {
+        chunks: 2,
+        sha256: Sha256::of(data),
+    };
+    // The first one stays, also for a read that began before it came.
+    for read in [digest(b"read late"), digest(b"other")] {
+        let settled = catalog.settle_digest(sealed.uid, read, times()).await;
+        let expected = Capture {
+            manifest: Some(inline(b"late")),
+            sha256: sha(b"read late"),
+            ..sealed.clone()
+        };
+        assert_eq!(settled.unwrap(), Some(expected.clone()));
+        assert_eq!(now(catalog, sealed.uid).await, expected);
+    }
+    // Nothing has happened to the capture.
+    let told = catalog.events(last, 1).await.unwrap();
+    assert_eq!(told.last, last);
+
+    let declared = Declared {
+        sha256: sha(b"read late"),
+        ..Declared::default()
+    };
+    let second = create(catalog, "late-second", declared).await;
+    assert_eq!(
+        (second.state, second.content),
+        (State::Sealed, sealed.content)
+    );
+    catalog.delete(&sealed.id, NOW).await.unwrap();
+    let gone = catalog.settle_digest(sealed.uid, digest(b"read late"), times());
+    assert_eq!(gone.await.unwrap(), None);
+    let content = content_of(catalog, sealed.content).await;
+    assert!(matches!(content, Some(Content::Folded { capture, .. }) if *capture == second));
 }
 
 async fn contents_are_gone_with_their_last_capture(catalog: &dyn Catalog) {
