@@ -17,6 +17,7 @@ use super::{
     extent::Extents,
     id::{Sha256, Uid},
     ingest::Ingest,
+    write::HASH_INLINE_BYTES_MAX,
 };
 
 use crate::catalog::{CatalogError, Times};
@@ -123,6 +124,10 @@ impl Ingest {
                 return Err(Error::Ended);
             }
             let bytes = self.fetch(capture, &extent).await?;
+            if bytes.len() <= HASH_INLINE_BYTES_MAX {
+                hasher.update(&bytes);
+                continue;
+            }
             let hashing = self
                 .tasks
                 .spawn_blocking(move || hasher.chain_update(&bytes));

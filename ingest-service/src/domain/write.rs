@@ -30,7 +30,7 @@ use crate::catalog::{Catalog, Committed, SegmentCommit, Slots};
 const CONDEMNED_RETRIES_MAX: u32 = 2;
 
 /// Below this a hand-over to another thread costs more than the hashing, bytes.
-const HASH_INLINE_BYTES_MAX: usize = 64 << 10;
+pub(super) const HASH_INLINE_BYTES_MAX: usize = 64 << 10;
 
 /// Segments that are hashed and put at once, of all calls: as many requests as
 /// a store takes. Each needs a thread in a directory, and the threads' stacks
