@@ -25,11 +25,12 @@ use crate::{
         dispatch::handler::Registry,
         index::{Index, indexer::Indexer},
         ingest::Ingest,
+        preview::Drawer,
         relay::Broker,
     },
     grpc::{
         self, AnalysesApi, AnalyzerClient, EventsApi, Metered, Namings, RecordReader,
-        RemoteAnalyzer, SearchApi, Service,
+        RemoteAnalyzer, SearchApi, Service, SummaryReader,
     },
 };
 
@@ -236,6 +237,8 @@ fn start(
     let indexer = Indexer::new(Arc::clone(&ingest), Arc::clone(&analyses), index, reader);
     handlers.add(Arc::<Indexer>::clone(&indexer))?;
     tasks.spawn(indexer.rebuild());
+    let drawer = Drawer::new(Arc::clone(&ingest), Arc::new(SummaryReader));
+    handlers.add(Arc::new(drawer))?;
     let mut names: Vec<_> = handlers.iter().map(|handler| handler.name()).collect();
     if let Some(broker) = deps.broker {
         names.push(Registry::BROKER);

@@ -6,6 +6,7 @@ use super::{CatalogError, InstanceId};
 use crate::domain::{
     analysis::{Analysis, AnalysisId, AnalysisState, Differs, End, Found, NewAnalysis, Part},
     id::Uid,
+    preview::Preview,
     time::Timestamp,
 };
 
@@ -61,6 +62,17 @@ pub trait AnalysisLog: Send + Sync {
         after: u64,
         limit: u32,
     ) -> Result<Vec<Part>, CatalogError>;
+
+    /// Names the object of an analysis' pictures.
+    async fn record_preview(
+        &self,
+        id: AnalysisId,
+        preview: &Preview,
+        now: Timestamp,
+    ) -> Result<PreviewRecorded, CatalogError>;
+
+    /// `None`: it has none, or is nobody's.
+    async fn preview(&self, id: AnalysisId) -> Result<Option<Preview>, CatalogError>;
 
     /// What waits and runs, of all instances, and whether there is something to claim.
     async fn active_analyses(&self, claim: &Claim) -> Result<Active, CatalogError>;
@@ -139,6 +151,18 @@ pub enum Recorded {
     /// The analysis is not this attempt's any more: it was cancelled, removed or
     /// taken over. Nothing was recorded.
     Lost,
+}
+
+/// What became of a preview.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PreviewRecorded {
+    Recorded,
+    /// The analysis had one before, which stays.
+    There,
+    /// The object was condemned: write it again under a new id.
+    Condemned,
+    /// The analysis did not succeed, or was removed.
+    Gone,
 }
 
 /// Analyses that are not over.

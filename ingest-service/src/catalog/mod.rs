@@ -16,7 +16,8 @@ use async_trait::async_trait;
 use weir_shared::store::Durability;
 
 pub use analysis_log::{
-    Active, AnalysisLog, AnalysisQuery, Claim, Lease, QueueLimits, Queued, Recorded, Step,
+    Active, AnalysisLog, AnalysisQuery, Claim, Lease, PreviewRecorded, QueueLimits, Queued,
+    Recorded, Step,
 };
 pub use event_log::{
     Attempt, Backlog, DeadFate, DeadLetter, DeadPlace, Delivery, EventLog, EventPage, Finished,

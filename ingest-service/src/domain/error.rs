@@ -12,6 +12,7 @@ use super::{
     event::{EventId, Position},
     id::{CaptureId, ChunkIndex},
     index::words::WordSyntax,
+    preview::NoPreview,
     range::{IndexRange, Missing},
 };
 use crate::catalog::CatalogError;
@@ -79,6 +80,8 @@ pub enum Error {
     BeyondRecords { records: u64 },
     #[error("stored results of analysis {0} are gone or damaged")]
     ResultsDamaged(AnalysisId),
+    #[error(transparent)]
+    NoPreview(#[from] NoPreview),
     #[error("the next events are not kept any more; the oldest come after {}", .oldest.0)]
     EventsGone { oldest: Position },
     #[error(transparent)]

@@ -25,6 +25,7 @@ pub mod instance;
 pub mod live;
 pub mod manifest;
 pub mod metrics;
+pub mod preview;
 pub mod range;
 pub mod read;
 pub mod relay;

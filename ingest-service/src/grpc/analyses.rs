@@ -4,6 +4,7 @@ mod analyzer;
 mod convert;
 pub(super) mod frames;
 mod page;
+mod preview;
 mod watch;
 
 use std::sync::Arc;
@@ -11,14 +12,16 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 use weir_shared::proto::ingest::v1::{
     CancelAnalysisRequest, CancelAnalysisResponse, GetAnalysisRequest, GetAnalysisResponse,
-    ListAnalysesRequest, ListAnalysesResponse, StartAnalysisRequest, StartAnalysisResponse,
-    WatchAnalysisRequest, analyses_service_server::AnalysesService,
+    GetPreviewRequest, GetPreviewResponse, ListAnalysesRequest, ListAnalysesResponse,
+    StartAnalysisRequest, StartAnalysisResponse, WatchAnalysisRequest,
+    analyses_service_server::AnalysesService,
 };
 
 use super::error::status;
 use crate::domain::{analyses::Analyses, ingest::Ingest};
 
 pub(crate) use analyzer::RemoteAnalyzer;
+pub(crate) use preview::SummaryReader;
 
 /// The gRPC service.
 #[derive(Clone, Debug)]
@@ -83,5 +86,13 @@ impl AnalysesService for AnalysesApi {
         request: Request<WatchAnalysisRequest>,
     ) -> Result<Response<Self::WatchAnalysisStream>, Status> {
         watch::watch(self, request).await
+    }
+
+    async fn get_preview(
+        &self,
+        request: Request<GetPreviewRequest>,
+    ) -> Result<Response<GetPreviewResponse>, Status> {
+        let preview = preview::get(&self.ingest, request.into_inner()).await;
+        Ok(Response::new(preview.map_err(status)?))
     }
 }

@@ -13,13 +13,16 @@ use weir_shared::{
 };
 
 use super::convert::range_to_proto;
-use crate::domain::{capture::Refusal, error::Error, index::words::WordSyntax};
+use crate::domain::{capture::Refusal, error::Error, index::words::WordSyntax, preview::NoPreview};
 
 /// When to try again: a disk or a database that was busy is back by then.
 const RETRY_STORAGE_AFTER: Duration = Duration::from_secs(2);
 
 /// When to try again: an analyzer restarts within this.
 const RETRY_ANALYZER_AFTER: Duration = Duration::from_secs(1);
+
+/// When to try again: a picture is drawn within this, mostly.
+const RETRY_PREVIEW_AFTER: Duration = Duration::from_millis(500);
 
 pub(super) fn status(error: Error) -> Status {
     let text = error.to_string();
@@ -109,6 +112,12 @@ pub(super) fn status(error: Error) -> Status {
             tracing::error!(analysis.id = %analysis, "stored results are gone or damaged");
             begin(Code::DataLoss, "STORED_RESULTS_DAMAGED", text).build()
         }
+        Error::NoPreview(NoPreview::NotDrawn(_)) => begin(Code::Unavailable, "NO_PREVIEW", text)
+            .retry_after(RETRY_PREVIEW_AFTER)
+            .build(),
+        Error::NoPreview(
+            NoPreview::NoAnalysis(_) | NoPreview::NotOver(_) | NoPreview::NotSucceeded(_),
+        ) => begin(Code::FailedPrecondition, "NO_PREVIEW", text).build(),
         Error::EventsGone { oldest } => begin(Code::OutOfRange, "EVENTS_GONE", text)
             .detail(&proto::EventsGone {
                 oldest_cursor: oldest.0.to_string(),

@@ -30,7 +30,7 @@ use weir_shared::{
     },
 };
 
-pub(crate) use analyses::{AnalysesApi, RemoteAnalyzer};
+pub(crate) use analyses::{AnalysesApi, RemoteAnalyzer, SummaryReader};
 pub(crate) use analyze::Namings;
 pub(crate) use analyze::connect;
 pub use analyze::{AnalyzerClient, analyzer_client, analyzer_endpoint};

@@ -17,6 +17,7 @@ mod endings;
 mod isolation;
 mod limits;
 mod places;
+mod previews;
 mod reading;
 mod refusals;
 mod restart;

@@ -9,6 +9,7 @@ use weir_shared::proto::{Timestamp, ingest::v1::CaptureState};
 pub(crate) mod analyses;
 pub(crate) mod events;
 pub(crate) mod options;
+pub(crate) mod preview;
 pub(crate) mod search;
 pub(crate) mod value;
 
@@ -69,6 +70,8 @@ pub(crate) enum Command {
     /// Analyses that go on without their caller
     #[command(subcommand)]
     Analyses(Analyses),
+    /// Get a picture of a capture: activity over time and its protocols
+    Preview(preview::Preview),
     /// List the captures that the service has, newest first
     Captures(Captures),
     /// Read a capture back into a file and check it

@@ -82,7 +82,7 @@ async fn fetch(
 /// A file in the making. Dropped unfinished it leaves nothing behind, and what
 /// was there before stays.
 #[derive(Debug)]
-struct Copy {
+pub(crate) struct Copy {
     target: PathBuf,
     temporary: PathBuf,
     file: File,
@@ -93,7 +93,7 @@ struct Copy {
 }
 
 impl Copy {
-    fn begin(target: &Path) -> Result<Self, Failure> {
+    pub(crate) fn begin(target: &Path) -> Result<Self, Failure> {
         let fail = |error: io::Error| Failure::file("write", target, &error);
         let Some(name) = target.file_name().filter(|_| !target.is_dir()) else {
             return Err(fail(io::ErrorKind::IsADirectory.into()));
@@ -115,7 +115,7 @@ impl Copy {
         })
     }
 
-    fn write(&mut self, data: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn write(&mut self, data: &[u8]) -> Result<(), Failure> {
         let written = tokio::task::block_in_place(|| self.file.write_all(data));
         written.map_err(|error| Failure::file("write", &self.target, &error))?;
         self.size_bytes += data.len() as u64;
@@ -149,7 +149,7 @@ impl Copy {
     }
 
     /// Makes it durable and gives it its name.
-    fn finish(mut self) -> Result<(), Failure> {
+    pub(crate) fn finish(mut self) -> Result<(), Failure> {
         let done = tokio::task::block_in_place(|| {
             self.file.sync_all()?;
             fs::rename(&self.temporary, &self.target)?;

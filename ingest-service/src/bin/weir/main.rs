@@ -13,6 +13,7 @@ mod failure;
 mod get;
 mod output;
 mod pages;
+mod preview;
 mod render;
 mod report;
 mod search;
@@ -125,6 +126,7 @@ async fn execute(command: Command, caller: Caller) -> Result<(), Failure> {
         Command::Analyze(args) => analyze::run(args, &caller, &mut output).await,
         Command::Upload(args) => upload::run(args, &caller, &mut output).await,
         Command::Analyses(args) => analyses::run(args, &caller, &mut output).await,
+        Command::Preview(args) => preview::run(args, &caller, &mut output).await,
         Command::Captures(args) => captures::list(args, &caller, &mut output).await,
         Command::Get(args) => get::run(args, &caller).await,
         Command::Verify(args) => verify::run(args, &caller, &mut output).await,
@@ -143,6 +145,7 @@ impl Command {
             Self::Analyze(_) => "weir analyze",
             Self::Upload(_) => "weir upload",
             Self::Analyses(args) => args.name(),
+            Self::Preview(_) => "weir preview",
             Self::Captures(_) => "weir captures",
             Self::Get(_) => "weir get",
             Self::Verify(_) => "weir verify",
@@ -169,6 +172,7 @@ impl Args {
             Command::DeadLetters(DeadLetters::List(args)) => args.format,
             Command::DeadLetters(DeadLetters::Show(args)) => args.format,
             Command::DeadLetters(DeadLetters::Redrive(_) | DeadLetters::Drop(_))
+            | Command::Preview(_)
             | Command::Get(_)
             | Command::Delete(_) => Format::Table,
         }

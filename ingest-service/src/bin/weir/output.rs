@@ -54,6 +54,20 @@ impl Output {
         self.flush_when_full()
     }
 
+    /// Writes what is no text.
+    ///
+    /// # Errors
+    /// As [`Output::text`].
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.pending.extend_from_slice(bytes);
+        self.flush_when_full()
+    }
+
+    /// Whether it is one that text goes to.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.view.columns.is_some()
+    }
+
     /// Writes one line of JSON, in which a terminal finds nothing to obey.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Background analyses: queued, claimed, recorded, cancelled, removed.
 
 mod ends;
+mod previews;
 
 use super::{
     events::{all_after, last},
@@ -30,6 +31,7 @@ pub(super) async fn suite(catalog: &dyn Catalog) {
     what_a_dead_instance_ran_is_taken_over(catalog).await;
     what_an_instance_lost_on_the_way_is_its_again(catalog).await;
     ends::suite(catalog).await;
+    previews::suite(catalog).await;
 }
 
 async fn sealed(catalog: &dyn Catalog, id: &str) -> Capture {

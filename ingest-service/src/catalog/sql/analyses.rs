@@ -2,6 +2,7 @@
 //!
 //! Locks: the capture first, then its analyses by id, then segments.
 
+mod previews;
 mod queue;
 mod results;
 mod row;
@@ -23,6 +24,7 @@ use crate::domain::{
 
 use row::Columns::{Bare, Listed, Whole};
 
+pub(super) use previews::{find as preview, record as record_preview};
 pub(super) use queue::queue;
 pub(super) use results::parts;
 

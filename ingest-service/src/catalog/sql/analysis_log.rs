@@ -5,8 +5,8 @@ use sqlx::{Connection as _, Database};
 
 use super::{
     super::{
-        Active, AnalysisLog, AnalysisQuery, CatalogError, Claim, Lease, QueueLimits, Queued,
-        Recorded, Step,
+        Active, AnalysisLog, AnalysisQuery, CatalogError, Claim, Lease, PreviewRecorded,
+        QueueLimits, Queued, Recorded, Step,
     },
     SqlCatalog, analyses,
     session::Session,
@@ -14,6 +14,7 @@ use super::{
 };
 use crate::domain::{
     analysis::{Analysis, AnalysisId, NewAnalysis, Part},
+    preview::Preview,
     time::Timestamp,
 };
 
@@ -72,6 +73,19 @@ where
         limit: u32,
     ) -> Result<Vec<Part>, CatalogError> {
         read!(self, db => analyses::parts(db, id, after, limit))
+    }
+
+    async fn record_preview(
+        &self,
+        id: AnalysisId,
+        preview: &Preview,
+        now: Timestamp,
+    ) -> Result<PreviewRecorded, CatalogError> {
+        change!(self, db => analyses::record_preview(db, id, preview, now))
+    }
+
+    async fn preview(&self, id: AnalysisId) -> Result<Option<Preview>, CatalogError> {
+        read!(self, db => analyses::preview(db, id))
     }
 
     async fn active_analyses(&self, claim: &Claim) -> Result<Active, CatalogError> {

@@ -1,11 +1,12 @@
 use async_trait::async_trait;
 use ingest_service::{
     catalog::{
-        Active, AnalysisLog, AnalysisQuery, CatalogError, Claim, Lease, QueueLimits, Queued,
-        Recorded, Step,
+        Active, AnalysisLog, AnalysisQuery, CatalogError, Claim, Lease, PreviewRecorded,
+        QueueLimits, Queued, Recorded, Step,
     },
     domain::{
         analysis::{Analysis, AnalysisId, NewAnalysis, Part},
+        preview::Preview,
         time::Timestamp,
     },
 };
@@ -66,6 +67,20 @@ impl AnalysisLog for FaultyCatalog {
     ) -> Result<Vec<Part>, CatalogError> {
         self.fated(self.catalog.analysis_parts(id, after, limit))
             .await
+    }
+
+    async fn record_preview(
+        &self,
+        id: AnalysisId,
+        preview: &Preview,
+        now: Timestamp,
+    ) -> Result<PreviewRecorded, CatalogError> {
+        self.fated(self.catalog.record_preview(id, preview, now))
+            .await
+    }
+
+    async fn preview(&self, id: AnalysisId) -> Result<Option<Preview>, CatalogError> {
+        self.fated(self.catalog.preview(id)).await
     }
 
     async fn active_analyses(&self, claim: &Claim) -> Result<Active, CatalogError> {

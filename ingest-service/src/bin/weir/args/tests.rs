@@ -110,6 +110,30 @@ fn an_upload_says_whether_to_analyze_or_nothing() {
 }
 
 #[test]
+fn a_picture_is_written_as_its_file_is_named() {
+    use preview::Picture::{Png, Svg};
+    for (line, want) in [
+        ("weir preview c --output x.png", Some(Png)),
+        ("weir preview c -o x/y.SVG", Some(Svg)),
+        ("weir preview c -o x.png --format svg", Some(Svg)),
+        ("weir preview c -o - --format png", Some(Png)),
+        ("weir preview c -o -", None),
+        ("weir preview c -o x.jpeg", None),
+        ("weir preview c -o png", None),
+    ] {
+        let Command::Preview(preview) = parsed(line).command else {
+            panic!("not preview");
+        };
+        assert_eq!(preview.picture().ok(), want, "{line}");
+    }
+    check_error("weir preview c", ErrorKind::MissingRequiredArgument);
+    check_error("weir preview -o x.png", ErrorKind::MissingRequiredArgument);
+    check_error("weir preview ../c -o x.png", ErrorKind::ValueValidation);
+    let both = "weir preview c -o x.png --analysis 01a22ada-7ca8-748e-8347-88227d0a6f69";
+    check_error(both, ErrorKind::ArgumentConflict);
+}
+
+#[test]
 fn kinds_are_a_list() {
     let Command::Analyze(analyze) = parsed("weir analyze a b --kinds dns,tls").command else {
         panic!("not analyze");
