@@ -172,8 +172,10 @@ impl Dispatcher {
         };
         let (name, position) = (handler.name(), delivery.event.position);
         self.held.insert((name, position));
-        let attempt = attempt::attempt(Arc::clone(handler), delivery, self.ingest.tasks.clone());
+        let (handler, ingest) = (Arc::clone(handler), Arc::clone(&self.ingest));
         let attempt = async move {
+            let tasks = ingest.tasks.clone();
+            let attempt = attempt::attempt(handler, delivery, tasks, &ingest.shutdown);
             Finished {
                 handler: name,
                 position,

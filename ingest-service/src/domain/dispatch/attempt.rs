@@ -4,7 +4,10 @@
 use std::{sync::Arc, time::Duration};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
 use tracing::Instrument as _;
 use weir_shared::{chain::Chain, traceparent};
 
@@ -19,11 +22,13 @@ const HISTORY_MAX: usize = 20;
 /// Of an attempt's error, bytes.
 const ERROR_BYTES_MAX: usize = 1_000;
 
-/// Tries once. Dropped, the handler's work is dropped with it.
+/// Tries once. Dropped, the handler's work is dropped with it. What fails because the
+/// service ends was not tried: long work that many restarts cut is never given up.
 pub(super) async fn attempt(
     handler: Arc<dyn Handler>,
     delivery: Delivery,
     tasks: TaskTracker,
+    shutdown: &CancellationToken,
 ) -> Outcome {
     let span = tracing::info_span!(
         parent: None,
@@ -50,6 +55,9 @@ pub(super) async fn attempt(
         Ok(Err(panicked)) => Failure::transient(panicked),
         Err(_) => Failure::transient(format!("it took longer than {:?}", limits.timeout)),
     };
+    if shutdown.is_cancelled() && matches!(failure, Failure::Transient(_)) {
+        return Outcome::Released;
+    }
     let now = Timestamp::now();
     history.push(Attempt {
         at_us: now.0,
@@ -113,3 +121,6 @@ fn text(failure: &Failure) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;
