@@ -7,8 +7,9 @@ use tonic::transport::Channel;
 use weir_shared::proto::{
     analyzer::v1::AnalysisRecord,
     ingest::v1::{
-        AnalysisState, ListDeadLettersRequest, QueryRecordsRequest,
-        events_service_client::EventsServiceClient, search_service_client::SearchServiceClient,
+        AnalysisState, GetPreviewRequest, ListDeadLettersRequest, PreviewFormat,
+        QueryRecordsRequest, events_service_client::EventsServiceClient, get_preview_request::Of,
+        search_service_client::SearchServiceClient,
     },
 };
 use weir_tests::{analysis::Analysis, background::Background, caller::Caller};
@@ -91,8 +92,9 @@ pub(crate) async fn check_results(
             if let Some(watched) = seen.and_then(|seen| seen.watched.as_ref()) {
                 assert!(*watched == records, "{id}: a watcher saw other records");
             }
-            succeeded += u64::from(course.end() == "succeeded");
             if course.end() == "succeeded" {
+                succeeded += 1;
+                check_preview(&channel, analysis_id).await;
                 indexed = vec![records];
             } else if !indexed.contains(&attached.records) {
                 indexed.push(records);
@@ -101,6 +103,22 @@ pub(crate) async fn check_results(
         check_index(&channel, &id, &indexed).await;
     }
     succeeded
+}
+
+/// It has been drawn, whole.
+async fn check_preview(channel: &Channel, analysis_id: &str) {
+    let request = GetPreviewRequest {
+        of: Some(Of::AnalysisId(analysis_id.to_owned())),
+        format: PreviewFormat::Svg.into(),
+    };
+    let mut client = Background::new(channel.clone()).rpc;
+    let preview = settled("a preview", async || {
+        let answer = client.get_preview(request.clone()).await;
+        answer.map_err(|status| format!("{status:?}"))
+    })
+    .await;
+    let image = preview.into_inner().image;
+    assert!(image.ends_with(b"</svg>\n"), "{analysis_id}");
 }
 
 async fn check_result(
