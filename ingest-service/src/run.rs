@@ -9,7 +9,6 @@ use tonic::{codec::CompressionEncoding, service::Routes};
 use weir_shared::{
     limits::GRPC_MESSAGE_BYTES_MAX,
     proto::ingest::v1::{
-        analyses_service_server::AnalysesServiceServer, events_service_server::EventsServiceServer,
         ingest_service_server::IngestServiceServer, search_service_server::SearchServiceServer,
     },
     serve::{Lifecycle, Listener, Served, ServiceProcess, Unopened, serve},
@@ -60,6 +59,9 @@ pub struct Deps {
     pub analyzer: AnalyzerClient,
     /// What is done about events, beside what the service does by itself.
     pub handlers: Registry,
+    /// Whether there are the service's own handlers as well. Without them nothing is
+    /// analyzed or indexed by itself: to see what they cost.
+    pub own_handlers: bool,
     /// Where events go as well.
     pub broker: Option<Arc<dyn Broker>>,
 }
@@ -95,6 +97,7 @@ impl Deps {
             index,
             analyzer,
             handlers: Registry::default(),
+            own_handlers: true,
             broker,
         })
     }
@@ -229,13 +232,15 @@ fn start(
     tasks.spawn(Arc::clone(&analyses).run_queued());
     let mut handlers = deps.handlers;
     let on_seal = AnalyzeOnSeal::new(Arc::clone(&analyses), config.analyses.on_seal);
-    handlers.add(Arc::new(on_seal))?;
-    if config.handlers.digest_on_seal {
-        handlers.add(Arc::new(DigestOnSeal::new(Arc::clone(&ingest))))?;
-    }
     let (index, reader) = (Arc::clone(&deps.index), Arc::new(RecordReader));
     let indexer = Indexer::new(Arc::clone(&ingest), Arc::clone(&analyses), index, reader);
-    handlers.add(Arc::<Indexer>::clone(&indexer))?;
+    if deps.own_handlers {
+        handlers.add(Arc::new(on_seal))?;
+        if config.handlers.digest_on_seal {
+            handlers.add(Arc::new(DigestOnSeal::new(Arc::clone(&ingest))))?;
+        }
+        handlers.add(Arc::<Indexer>::clone(&indexer))?;
+    }
     tasks.spawn(indexer.rebuild());
     let drawer = Drawer::new(Arc::clone(&ingest), Arc::new(SummaryReader));
     handlers.add(Arc::new(drawer))?;
@@ -254,9 +259,9 @@ fn start(
         .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Zstd);
-    let background = AnalysesServiceServer::new(AnalysesApi::new(Arc::clone(&ingest), analyses));
+    let background = AnalysesApi::new(Arc::clone(&ingest), analyses).server();
     let source = config.events.source.as_str().into();
-    let events = EventsServiceServer::new(EventsApi::new(Arc::clone(&ingest), source));
+    let events = EventsApi::new(Arc::clone(&ingest), source).server();
     let routes = Routes::new(service)
         .add_service(background)
         .add_service(events)

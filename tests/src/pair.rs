@@ -42,6 +42,8 @@ pub struct Setup {
     pub ingest_gate: Option<Gate>,
     /// What ingest-service does about events beside what it does by itself.
     pub handlers: Registry,
+    /// Leaves those out.
+    pub without_own_handlers: bool,
     /// Another store than that of [`store_url`].
     pub store: Option<Arc<dyn SegmentStore>>,
 }
@@ -255,6 +257,7 @@ async fn start_ingest(setup: &Setup, directory: &Path, analyzer: SocketAddr) -> 
     }
     let mut deps = ingest_service::Deps::open(&config).await.unwrap();
     deps.store = setup.store(setup.ingest_gate.as_ref(), deps.store);
+    deps.own_handlers = !setup.without_own_handlers;
     for handler in setup.handlers.iter() {
         deps.handlers.add(Arc::clone(handler)).unwrap();
     }

@@ -4,6 +4,7 @@
 mod attempt;
 mod board;
 mod gather;
+mod looks;
 mod metrics;
 mod on_seal;
 mod results;

@@ -13,16 +13,11 @@ use tokio_util::sync::CancellationToken;
 use super::{
     error::Error,
     event::{Event, Position, kind},
+    event_pages::{PAGE, Read},
     id::CaptureId,
     ingest::Ingest,
+    tail::SharedEvent,
 };
-
-/// Events in one look: with the largest labels some 6 MiB.
-const PAGE: u32 = 64;
-
-/// Watchers that read the catalog at once: those that are behind. Uploads have
-/// its other connections for themselves.
-pub(super) const READS_MAX: usize = 1;
 
 /// A watcher whose filter lets nothing pass is told this often where it is.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
@@ -74,9 +69,9 @@ pub enum Start {
 }
 
 /// What a watcher is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Told {
-    Event(Arc<Event>),
+    Event(Arc<SharedEvent>),
     /// Nothing up to here passed the filter.
     Nothing(Position),
     /// There is no more to be told.
@@ -91,7 +86,7 @@ pub struct EventWatch {
     ended: CancellationToken,
     last: watch::Receiver<Position>,
     /// Read, and not told.
-    read: VecDeque<Arc<Event>>,
+    read: VecDeque<Arc<SharedEvent>>,
     /// All up to here are read.
     at: Position,
     told_at: Instant,
@@ -207,21 +202,20 @@ impl EventWatch {
         if *self.last.borrow() <= self.at {
             return Ok(false);
         }
-        let page = {
-            let reads = self.ingest.event_reads.acquire().await;
-            let _read = reads.map_err(|closed| Error::Internal(Arc::new(closed)))?;
-            self.ingest.catalog.events(self.at, PAGE).await?
-        };
-        if page.oldest.0 > self.at.0 + 1 {
-            return Err(Error::EventsGone {
-                oldest: Position(page.oldest.0 - 1),
-            });
+        let ingest = Arc::clone(&self.ingest);
+        let mut pages = ingest.event_pages.lock().await;
+        match pages.after(&*ingest.catalog, self.at).await? {
+            Read::Events(events) => self.took(events),
+            Read::Gone(oldest) => {
+                return Err(Error::EventsGone {
+                    oldest: Position(oldest.0 - 1),
+                });
+            }
         }
-        self.took(page.events.into_iter().map(Arc::new).collect());
         Ok(!self.read.is_empty())
     }
 
-    fn took(&mut self, events: VecDeque<Arc<Event>>) {
+    fn took(&mut self, events: VecDeque<Arc<SharedEvent>>) {
         if let Some(last) = events.back() {
             self.at = last.position;
         }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument as _;
 use weir_shared::store::{Durability, SegmentStore};
@@ -14,7 +14,7 @@ use super::{
     contents::Contents,
     digest::RunningDigest,
     error::Error,
-    event_watch,
+    event_pages::EventPages,
     id::CaptureId,
     instance::Instance,
     live::{InUse, Live},
@@ -65,7 +65,7 @@ pub struct Ingest {
     pub(super) live: Arc<Live>,
     pub(super) instance: Instance,
     pub(super) tail: Arc<Tail>,
-    pub(super) event_reads: Semaphore,
+    pub(super) event_pages: Mutex<EventPages>,
     pub(super) sealer: Sealer,
     pub(super) looks: Looks,
     pub(super) metrics: Metrics,
@@ -119,7 +119,7 @@ impl Ingest {
             live,
             instance: Instance::default(),
             tail,
-            event_reads: Semaphore::new(event_watch::READS_MAX),
+            event_pages: Mutex::default(),
             sealer: Sealer::default(),
             looks: Looks::default(),
             metrics: Metrics::default(),

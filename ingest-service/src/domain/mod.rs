@@ -14,6 +14,7 @@ pub mod digest;
 pub mod dispatch;
 pub mod error;
 pub mod event;
+mod event_pages;
 mod event_upkeep;
 pub mod event_watch;
 pub mod extent;

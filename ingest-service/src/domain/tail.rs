@@ -2,9 +2,12 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    ops::Deref,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
+
+use bytes::Bytes;
 
 use tokio::sync::{Notify, watch};
 use weir_shared::chain::Chain;
@@ -18,7 +21,7 @@ use crate::catalog::CatalogError;
 /// Events that are kept in memory: a burst that watchers have not read yet. Who
 /// is further behind reads the catalog.
 const EVENTS_MAX: usize = 1_024;
-/// Their payloads, bytes.
+/// Their payloads, bytes; as they are told they are as much again.
 const BYTES_MAX: usize = 4 << 20;
 /// Events in one question to the catalog.
 const PAGE: u32 = 256;
@@ -29,12 +32,40 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// written something.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
+/// An event for all who wait for it.
+#[derive(Debug)]
+pub struct SharedEvent {
+    event: Event,
+    told: OnceLock<Bytes>,
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Tail {
-    newest: Mutex<VecDeque<Arc<Event>>>,
+    newest: Mutex<VecDeque<Arc<SharedEvent>>>,
     last: watch::Sender<Position>,
     rung: Notify,
+}
+
+impl SharedEvent {
+    #[must_use]
+    pub fn new(event: Event) -> Self {
+        let told = OnceLock::new();
+        Self { event, told }
+    }
+
+    /// As it is told: made once, always in the same way.
+    pub fn told(&self, make: impl FnOnce(&Event) -> Bytes) -> Bytes {
+        self.told.get_or_init(|| make(&self.event)).clone()
+    }
+}
+
+impl Deref for SharedEvent {
+    type Target = Event;
+
+    fn deref(&self) -> &Event {
+        &self.event
+    }
 }
 
 impl Tail {
@@ -52,7 +83,7 @@ impl Tail {
     /// Up to `limit` events after this position. `None`: not all that come after
     /// it are kept here.
     #[must_use]
-    pub fn after(&self, position: Position, limit: usize) -> Option<Vec<Arc<Event>>> {
+    pub fn after(&self, position: Position, limit: usize) -> Option<Vec<Arc<SharedEvent>>> {
         let newest = self.lock();
         let first = newest.front()?.position;
         if position.0 + 1 < first.0 {
@@ -64,7 +95,7 @@ impl Tail {
 
     fn push(&self, events: Vec<Event>, last: Position) {
         let mut newest = self.lock();
-        newest.extend(events.into_iter().map(Arc::new));
+        newest.extend(events.into_iter().map(SharedEvent::new).map(Arc::new));
         let mut bytes: usize = newest.iter().map(|event| event.data.len()).sum();
         while newest.len() > EVENTS_MAX || bytes > BYTES_MAX {
             let Some(oldest) = newest.pop_front() else {
@@ -80,7 +111,7 @@ impl Tail {
         });
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Event>>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<SharedEvent>>> {
         // No code that can panic runs under the lock.
         self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,6 +1,7 @@
 //! AnalysesService: background analyses.
 
 mod analyzer;
+mod batch;
 mod convert;
 pub(super) mod frames;
 mod page;
@@ -13,15 +14,19 @@ use tonic::{Request, Response, Status};
 use weir_shared::proto::ingest::v1::{
     CancelAnalysisRequest, CancelAnalysisResponse, GetAnalysisRequest, GetAnalysisResponse,
     GetPreviewRequest, GetPreviewResponse, ListAnalysesRequest, ListAnalysesResponse,
-    StartAnalysisRequest, StartAnalysisResponse, WatchAnalysisRequest,
-    analyses_service_server::AnalysesService,
+    StartAnalysisRequest, StartAnalysisResponse, WatchAnalysisRequest, WatchAnalysisResponse,
+    analyses_service_server::{AnalysesService, AnalysesServiceServer},
 };
 
-use super::error::status;
+use super::{
+    error::status,
+    streamed::{Answers, Streamed, not_here},
+};
 use crate::domain::{analyses::Analyses, ingest::Ingest};
 
 pub(crate) use analyzer::RemoteAnalyzer;
 pub(crate) use preview::SummaryReader;
+pub(crate) use watch::WatchAnalysis;
 
 /// The gRPC service.
 #[derive(Clone, Debug)]
@@ -33,6 +38,12 @@ pub(crate) struct AnalysesApi {
 impl AnalysesApi {
     pub(crate) fn new(ingest: Arc<Ingest>, analyses: Arc<Analyses>) -> Self {
         Self { ingest, analyses }
+    }
+
+    /// What answers its calls.
+    pub(crate) fn server(self) -> Streamed<AnalysesServiceServer<Self>, WatchAnalysis> {
+        let watch = WatchAnalysis(self.clone());
+        Streamed::new(AnalysesServiceServer::new(self), watch)
     }
 }
 
@@ -79,13 +90,13 @@ impl AnalysesService for AnalysesApi {
         Ok(Response::new(CancelAnalysisResponse { analysis }))
     }
 
-    type WatchAnalysisStream = watch::WatchStream;
+    type WatchAnalysisStream = Answers<WatchAnalysisResponse>;
 
     async fn watch_analysis(
         &self,
-        request: Request<WatchAnalysisRequest>,
+        _: Request<WatchAnalysisRequest>,
     ) -> Result<Response<Self::WatchAnalysisStream>, Status> {
-        watch::watch(self, request).await
+        Err(not_here())
     }
 
     async fn get_preview(

@@ -2,27 +2,26 @@
 
 mod convert;
 mod dead_letters;
+mod watch;
 
-use std::{pin::Pin, sync::Arc};
+use std::sync::Arc;
 
-use futures::{Stream, stream};
 use tonic::{Request, Response, Status};
-use weir_shared::{
-    call::{CallScope, Deadline},
-    proto::ingest::v1::{
-        DropDeadLettersRequest, DropDeadLettersResponse, GetDeadLetterRequest,
-        GetDeadLetterResponse, ListDeadLettersRequest, ListDeadLettersResponse,
-        RedriveDeadLettersRequest, RedriveDeadLettersResponse, WatchEventsRequest,
-        WatchEventsResponse, events_service_server::EventsService,
-    },
+use weir_shared::proto::ingest::v1::{
+    DropDeadLettersRequest, DropDeadLettersResponse, GetDeadLetterRequest, GetDeadLetterResponse,
+    ListDeadLettersRequest, ListDeadLettersResponse, RedriveDeadLettersRequest,
+    RedriveDeadLettersResponse, WatchEventsRequest, WatchEventsResponse,
+    events_service_server::{EventsService, EventsServiceServer},
 };
 
-use super::{convert::labels, error::status};
-use crate::domain::{error::Error, event_watch::Told, ingest::Ingest};
+use super::{
+    error::status,
+    streamed::{Answers, Streamed, not_here},
+};
+use crate::domain::ingest::Ingest;
 
 pub(crate) use convert::{Source, event};
-
-type WatchStream = Pin<Box<dyn Stream<Item = Result<WatchEventsResponse, Status>> + Send>>;
+pub(crate) use watch::WatchEvents;
 
 /// The gRPC service.
 #[derive(Clone, Debug)]
@@ -35,43 +34,23 @@ impl EventsApi {
     pub(crate) fn new(ingest: Arc<Ingest>, source: Source) -> Self {
         Self { ingest, source }
     }
+
+    /// What answers its calls.
+    pub(crate) fn server(self) -> Streamed<EventsServiceServer<Self>, WatchEvents> {
+        let watch = WatchEvents(self.clone());
+        Streamed::new(EventsServiceServer::new(self), watch)
+    }
 }
 
 #[tonic::async_trait]
 impl EventsService for EventsApi {
-    type WatchEventsStream = WatchStream;
+    type WatchEventsStream = Answers<WatchEventsResponse>;
 
     async fn watch_events(
         &self,
-        request: Request<WatchEventsRequest>,
-    ) -> Result<Response<WatchStream>, Status> {
-        let ingest = &self.ingest;
-        let deadline = Deadline::of(request.extensions());
-        let scope = CallScope::enter(&ingest.tasks, &ingest.shutdown, deadline);
-        let (start, filter) = convert::watched(request.into_inner(), labels).map_err(status)?;
-        let watch = ingest.watch_events(start, filter, scope.token().clone());
-        let watch = watch.await.map_err(status)?;
-
-        // Asked by the transport for each event: no task and no queue of its own.
-        let source = self.source.clone();
-        let events = stream::unfold((watch, source), |(mut watch, source)| async move {
-            let told = match watch.next().await {
-                Ok(Told::Event(event)) => Ok(WatchEventsResponse {
-                    cursor: convert::cursor(event.position),
-                    event: Some(convert::event(&event, &source)),
-                }),
-                Ok(Told::Nothing(position)) => Ok(WatchEventsResponse {
-                    cursor: convert::cursor(position),
-                    event: None,
-                }),
-                Ok(Told::End) => return None,
-                // The scope knows why the call ended, and the held stream says it.
-                Err(Error::Ended) => return None,
-                Err(error) => Err(status(error)),
-            };
-            Some((told, (watch, source)))
-        });
-        Ok(Response::new(Box::pin(scope.hold(events))))
+        _: Request<WatchEventsRequest>,
+    ) -> Result<Response<Self::WatchEventsStream>, Status> {
+        Err(not_here())
     }
 
     async fn list_dead_letters(

@@ -10,6 +10,7 @@ mod page;
 mod read;
 mod receive;
 mod search;
+mod streamed;
 mod upload;
 mod verify;
 mod watch;

@@ -4,6 +4,8 @@ pub mod analyzers;
 pub mod measure;
 pub mod peers;
 pub mod proxy;
+pub mod raw;
+pub mod records;
 pub mod relay;
 pub mod sink;
 pub mod traffic;
@@ -60,6 +62,38 @@ impl Series {
     pub fn median(&self) -> f64 {
         self.quantile(0.5)
     }
+}
+
+/// How often to measure: `WEIR_BENCH_ROUNDS`, or so often.
+///
+/// # Panics
+/// When it is no number.
+#[must_use]
+pub fn rounds(default: usize) -> usize {
+    std::env::var("WEIR_BENCH_ROUNDS").map_or(default, |n| n.parse().expect("a number"))
+}
+
+/// Medians and what 95 of 100 stay below, and how the medians compare with the first.
+#[must_use]
+pub fn latencies(unit: &str, all: &[Series]) -> String {
+    use std::fmt::Write as _;
+    let mut text = format!(
+        "{:34} {:>12} {:>12} {:>12} {:>8}\n",
+        "", "median", "95 %", "most", "ratio"
+    );
+    for series in all {
+        writeln!(
+            text,
+            "{:34} {:>12.2} {:>12.2} {:>12.2} {:>8.4}",
+            format!("{}, {unit}", series.name),
+            series.median(),
+            series.quantile(0.95),
+            series.quantile(1.0),
+            series.median() / all[0].median(),
+        )
+        .unwrap();
+    }
+    text
 }
 
 /// Medians with their spread, and how each compares with the first.

@@ -115,6 +115,7 @@ impl World {
                         index: index.clone(),
                         analyzer: analyzer_client(channel(&to_analyzer())),
                         handlers: Registry::default(),
+                        own_handlers: true,
                         broker: None,
                     };
                     ingest(setup, path.clone(), deps)

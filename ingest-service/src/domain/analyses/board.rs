@@ -9,6 +9,7 @@ use std::{
 use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::looks::Looks;
 use crate::domain::analysis::AnalysisId;
 
 /// See the module. What another instance does is learned from the catalog.
@@ -32,8 +33,10 @@ struct Tokens {
 
 #[derive(Debug)]
 struct Watched {
-    changes: watch::Sender<()>,
+    /// How often this process has changed it.
+    changes: watch::Sender<u64>,
     watchers: usize,
+    looks: Arc<Looks>,
 }
 
 /// An attempt that this instance runs. When it is dropped, it has stopped.
@@ -51,7 +54,8 @@ pub(super) struct Running {
 pub(super) struct Watching {
     board: Arc<Board>,
     id: AnalysisId,
-    changes: watch::Receiver<()>,
+    changes: watch::Receiver<u64>,
+    looks: Arc<Looks>,
 }
 
 impl Board {
@@ -101,21 +105,23 @@ impl Board {
     pub(super) fn watch(self: &Arc<Self>, id: AnalysisId) -> Watching {
         let mut lists = self.lock();
         let watched = lists.watched.entry(id).or_insert_with(|| Watched {
-            changes: watch::Sender::new(()),
+            changes: watch::Sender::default(),
             watchers: 0,
+            looks: Arc::default(),
         });
         watched.watchers += 1;
         Watching {
             board: Arc::clone(self),
             id,
             changes: watched.changes.subscribe(),
+            looks: Arc::clone(&watched.looks),
         }
     }
 
     /// Tells those that watch it that it may have changed.
     pub(super) fn changed(&self, id: AnalysisId) {
         if let Some(watched) = self.lock().watched.get(&id) {
-            watched.changes.send_replace(());
+            watched.changes.send_modify(|changes| *changes += 1);
         }
     }
 
@@ -150,6 +156,16 @@ impl Watching {
     /// Forgets the changes so far.
     pub(super) fn mark_unchanged(&mut self) {
         self.changes.mark_unchanged();
+    }
+
+    /// How often this process has changed it.
+    pub(super) fn changes(&self) -> &watch::Receiver<u64> {
+        &self.changes
+    }
+
+    /// What all who watch it look up.
+    pub(super) fn looks(&self) -> &Looks {
+        &self.looks
     }
 
     /// Returns when this process has changed the analysis.

@@ -162,7 +162,7 @@ impl Pool {
         let (mut last, mut found) = (None, Vec::new());
         while let Some(seen) = next(&mut watch).await.unwrap() {
             match seen {
-                Seen::Analysis(analysis) => last = Some(*analysis),
+                Seen::Analysis(analysis) => last = Some(Arc::unwrap_or_clone(analysis)),
                 Seen::Records(records) => found.extend(records.framed.concat()),
                 Seen::Progress(progress) => assert_eq!(progress, "p"),
             }

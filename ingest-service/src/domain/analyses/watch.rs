@@ -30,7 +30,7 @@ const PARTS_PAGE: u32 = 64;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
     /// First as it is, then whenever its state has changed; last when it is over.
-    Analysis(Box<Analysis>),
+    Analysis(Arc<Analysis>),
     /// The next records; the first of them may come before the sequence asked for.
     Records(Records),
     /// An encoded message.
@@ -51,7 +51,7 @@ pub struct AnalysisWatch {
     /// Behind it, and not told.
     parts: VecDeque<Part>,
     /// As it was at the last look.
-    latest: Analysis,
+    latest: Arc<Analysis>,
     looked: Instant,
     told: Option<(AnalysisState, u32)>,
     told_progress: Option<Bytes>,
@@ -74,7 +74,8 @@ impl Analyses {
         let capture = self.get(id).await?.capture;
         let used = self.ingest.live.use_capture(capture);
         // Once more: a deletion before the use is not told.
-        let latest = self.get(id).await?;
+        let looked = Instant::now();
+        let latest = Arc::new(self.get(id).await?);
         if latest.state.is_over() && after > latest.records {
             let records = latest.records;
             return Err(Error::BeyondRecords { records });
@@ -89,7 +90,7 @@ impl Analyses {
             after,
             parts: VecDeque::new(),
             latest,
-            looked: Instant::now(),
+            looked,
             told: None,
             told_progress: None,
             is_over: false,
@@ -158,18 +159,20 @@ impl AnalysisWatch {
 
     fn tell_state(&mut self) -> Seen {
         self.told = Some(state_of(&self.latest));
-        Seen::Analysis(Box::new(self.latest.clone()))
+        Seen::Analysis(Arc::clone(&self.latest))
     }
 
     pub(super) async fn load_parts(&mut self) -> Result<(), Error> {
-        let catalog = &self.analyses.ingest.catalog;
-        let parts = catalog.analysis_parts(self.id, self.after, PARTS_PAGE);
+        let (catalog, id, after) = (&self.analyses.ingest.catalog, self.id, self.after);
+        let parts = self.watching.looks().parts(after, async || {
+            catalog.analysis_parts(id, after, PARTS_PAGE).await
+        });
         let parts = parts.await?;
         if parts.is_empty() {
             // Its row named them: it is gone with its capture.
             return Err(self.deleted());
         }
-        self.parts = parts.into();
+        self.parts = parts;
         Ok(())
     }
 
@@ -179,9 +182,12 @@ impl AnalysisWatch {
         loop {
             // What changes from here on wakes us again.
             self.watching.mark_unchanged();
-            let now = self.analyses.ingest.catalog.analysis(self.id).await?;
-            let now = now.ok_or_else(|| self.deleted())?;
-            self.looked = Instant::now();
+            let (catalog, id) = (&self.analyses.ingest.catalog, self.id);
+            let (looks, changes) = (self.watching.looks(), self.watching.changes());
+            let look = looks.latest(self.looked, changes, async || catalog.analysis(id).await);
+            let look = look.await?;
+            let now = look.found.ok_or_else(|| self.deleted())?;
+            self.looked = look.begun;
             if now != self.latest {
                 self.latest = now;
                 return Ok(());

@@ -20,6 +20,7 @@ use crate::{
     domain::{
         event::{Event, Position},
         ingest::Ingest,
+        tail::SharedEvent,
     },
 };
 
@@ -39,7 +40,7 @@ const SILENCE_LOOK: Duration = Duration::from_secs(1);
 /// How long the end, or a refusal, waits for what is on its way. Below the grace time of the service.
 const DRAIN_MAX: Duration = Duration::from_secs(3);
 
-type Answer = (Arc<Event>, Result<(), BrokerError>);
+type Answer = (Arc<SharedEvent>, Result<(), BrokerError>);
 
 pub(super) struct Session<'a> {
     ingest: &'a Ingest,
@@ -166,7 +167,8 @@ impl<'a> Session<'a> {
                 Some(events) if !events.is_empty() => events,
                 _ => {
                     let read = self.ingest.catalog.events(taken, page).await?;
-                    read.events.into_iter().map(Arc::new).collect()
+                    let events = read.events.into_iter();
+                    events.map(SharedEvent::new).map(Arc::new).collect()
                 }
             };
             self.is_behind = events.len() == wanted;
@@ -174,7 +176,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    async fn send(&mut self, event: Arc<Event>) -> Result<(), Ended> {
+    async fn send(&mut self, event: Arc<SharedEvent>) -> Result<(), Ended> {
         let span = tracing::info_span!(
             parent: None,
             "publish",

@@ -8,6 +8,7 @@ use std::{
 use crate::domain::{
     event::{Event, Position},
     id::Uid,
+    tail::SharedEvent,
 };
 
 /// Events that are taken from the log and not confirmed: a slow broker needs some
@@ -30,9 +31,9 @@ pub(super) struct Window {
     open: BTreeMap<Position, (bool, usize)>,
     bytes: usize,
     /// Those of each capture that the broker has not; the first may be on its way.
-    captures: HashMap<Uid, VecDeque<Arc<Event>>>,
+    captures: HashMap<Uid, VecDeque<Arc<SharedEvent>>>,
     /// May be sent.
-    ready: VecDeque<Arc<Event>>,
+    ready: VecDeque<Arc<SharedEvent>>,
 }
 
 impl Window {
@@ -65,7 +66,7 @@ impl Window {
     }
 
     /// Takes events that follow those that it has taken.
-    pub(super) fn take(&mut self, events: impl IntoIterator<Item = Arc<Event>>) {
+    pub(super) fn take(&mut self, events: impl IntoIterator<Item = Arc<SharedEvent>>) {
         for event in events {
             self.taken = event.position;
             let bytes = event.data.len();
@@ -80,7 +81,7 @@ impl Window {
     }
 
     /// One that is to be sent now.
-    pub(super) fn next(&mut self) -> Option<Arc<Event>> {
+    pub(super) fn next(&mut self) -> Option<Arc<SharedEvent>> {
         self.ready.pop_front()
     }
 
