@@ -1,5 +1,7 @@
 //! What every index does, as a suite that panics where one does not.
 
+mod ways;
+
 use std::net::IpAddr;
 
 use bytes::Bytes;
@@ -23,6 +25,7 @@ pub(crate) async fn suite(index: &dyn Index) {
     pages_follow_one_another(index).await;
     only_whole_runs_are_found_and_the_last_of_a_capture(index).await;
     words_are_found_and_ranked(index).await;
+    ways::every_query_finds_what_a_look_at_each_record_does(index).await;
     assert!(!index.is_whole().await.unwrap());
     index.set_whole().await.unwrap();
     assert!(index.is_whole().await.unwrap());

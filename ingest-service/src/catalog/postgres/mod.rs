@@ -49,6 +49,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     text: TextEngine::TsVector,
     json_object: "json_object_agg(name, value)",
     numbers_of_second: "(SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($2 AS json)))",
+    values_without_names: false,
     patience: Some(PATIENCE),
     durability: Durability::ObjectStore,
 };

@@ -23,6 +23,7 @@ mod seal;
 mod segments;
 mod session;
 mod transaction;
+mod value;
 
 use async_trait::async_trait;
 use sqlx::{Connection as _, Database, Pool};

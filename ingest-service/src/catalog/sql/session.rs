@@ -1,7 +1,7 @@
 //! A connection as the catalog's statements use it. The statements are the
 //! same for every database; what differs is in its [`Dialect`].
 
-use std::{borrow::Cow, time::Duration};
+use std::{fmt::Write as _, time::Duration};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use sqlx::{
@@ -15,6 +15,8 @@ use super::{
     super::{CatalogError, postgres, sqlite},
     index::TextEngine,
 };
+
+pub(crate) use super::value::Value;
 
 /// What one database says otherwise than another.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +41,9 @@ pub(crate) struct Dialect {
     pub(crate) json_object: &'static str,
     /// The numbers of the JSON array that is the second value.
     pub(crate) numbers_of_second: &'static str,
+    /// Whether `?` is a value. To SQLite `$1` is a name, of which each is looked for among
+    /// all others: an INSERT of thousands of values would spend its time with that.
+    pub(crate) values_without_names: bool,
     /// How long a connection may take for one operation.
     pub(crate) patience: Option<Duration>,
     /// What a commit survives.
@@ -74,15 +79,9 @@ pub(crate) trait Row: Send + Sync {
 pub(crate) struct Statement<'a> {
     text: String,
     values: Vec<Value<'a>>,
+    /// Where in the text a value is to stand, and which.
+    places: Vec<(usize, usize)>,
     is_cached: bool,
-}
-
-/// The types that columns have.
-#[derive(Debug)]
-pub(crate) enum Value<'a> {
-    Integer(Option<i64>),
-    Bytes(Option<Cow<'a, [u8]>>),
-    Text(Option<Cow<'a, str>>),
 }
 
 /// A statement with `$1`, `$2` … for its values.
@@ -90,6 +89,7 @@ pub(crate) fn sql<'a>(text: impl Into<String>) -> Statement<'a> {
     Statement {
         text: text.into(),
         values: Vec::new(),
+        places: Vec::new(),
         is_cached: true,
     }
 }
@@ -116,9 +116,9 @@ impl<'a> Statement<'a> {
     }
 
     /// Goes on with the next value.
-    pub(crate) fn push_bind(self, value: impl Into<Value<'a>>) -> Self {
-        let place = format!("${}", self.values.len() + 1);
-        self.push(&place).bind(value)
+    pub(crate) fn push_bind(mut self, value: impl Into<Value<'a>>) -> Self {
+        self.places.push((self.text.len(), self.values.len() + 1));
+        self.push("").bind(value)
     }
 
     /// Goes on with values in parentheses. There must be some.
@@ -147,6 +147,26 @@ impl<'a> Statement<'a> {
         self
     }
 
+    /// As a database reads it.
+    fn text(&self, values_without_names: bool) -> String {
+        // Numbers are needed where the text has some of its own.
+        let is_all = self.places.len() == self.values.len() && !self.text.contains('$');
+        let is_bare = values_without_names && is_all;
+        let mut text = String::with_capacity(self.text.len() + 5 * self.places.len());
+        let mut taken = 0;
+        for &(at, number) in &self.places {
+            text.push_str(&self.text[taken..at]);
+            taken = at;
+            match is_bare {
+                true => text.push('?'),
+                // Writing to a String can't fail.
+                false => write!(text, "${number}").unwrap_or_default(),
+            }
+        }
+        text.push_str(&self.text[taken..]);
+        text
+    }
+
     pub(crate) async fn execute(self, db: &mut impl Session) -> Result<u64, CatalogError> {
         db.execute(self).await
     }
@@ -163,72 +183,6 @@ impl<'a> Statement<'a> {
     }
 }
 
-impl From<i64> for Value<'_> {
-    fn from(value: i64) -> Self {
-        Self::Integer(Some(value))
-    }
-}
-
-impl From<Option<i64>> for Value<'_> {
-    fn from(value: Option<i64>) -> Self {
-        Self::Integer(value)
-    }
-}
-
-impl From<u32> for Value<'_> {
-    fn from(value: u32) -> Self {
-        Self::Integer(Some(value.into()))
-    }
-}
-
-impl From<Option<u32>> for Value<'_> {
-    fn from(value: Option<u32>) -> Self {
-        Self::Integer(value.map(i64::from))
-    }
-}
-
-impl<'a, const N: usize> From<&'a [u8; N]> for Value<'a> {
-    fn from(value: &'a [u8; N]) -> Self {
-        Self::Bytes(Some(value.as_slice().into()))
-    }
-}
-
-impl<'a, const N: usize> From<Option<&'a [u8; N]>> for Value<'a> {
-    fn from(value: Option<&'a [u8; N]>) -> Self {
-        Self::Bytes(value.map(|bytes| bytes.as_slice().into()))
-    }
-}
-
-impl<'a> From<&'a [u8]> for Value<'a> {
-    fn from(value: &'a [u8]) -> Self {
-        Self::Bytes(Some(value.into()))
-    }
-}
-
-impl<'a> From<Option<&'a [u8]>> for Value<'a> {
-    fn from(value: Option<&'a [u8]>) -> Self {
-        Self::Bytes(value.map(Into::into))
-    }
-}
-
-impl From<Vec<u8>> for Value<'_> {
-    fn from(value: Vec<u8>) -> Self {
-        Self::Bytes(Some(value.into()))
-    }
-}
-
-impl<'a> From<&'a str> for Value<'a> {
-    fn from(value: &'a str) -> Self {
-        Self::Text(Some(value.into()))
-    }
-}
-
-impl From<String> for Value<'_> {
-    fn from(value: String) -> Self {
-        Self::Text(Some(value.into()))
-    }
-}
-
 /// sqlx has a type of its own for each database; the code is the same.
 macro_rules! session {
     ($database:ty, $connection:ty, $row:ty, $dialect:expr) => {
@@ -237,7 +191,7 @@ macro_rules! session {
             const DIALECT: Dialect = $dialect;
 
             async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, CatalogError> {
-                let done = session!(@query $database, statement).execute(self).await?;
+                let done = session!(@query $database, statement, $dialect).execute(self).await?;
                 Ok(done.rows_affected())
             }
 
@@ -245,7 +199,7 @@ macro_rules! session {
                 &'c mut self,
                 statement: Statement<'c>,
             ) -> BoxStream<'c, Result<Self::Row, CatalogError>> {
-                let rows = session!(@query $database, statement).fetch(self);
+                let rows = session!(@query $database, statement, $dialect).fetch(self);
                 rows.map_err(CatalogError::from).boxed()
             }
         }
@@ -264,9 +218,10 @@ macro_rules! session {
             }
         }
     };
-    (@query $database:ty, $statement:ident) => {{
+    (@query $database:ty, $statement:ident, $dialect:expr) => {{
         // Every text is of this module's users' own making; values are bound.
-        let query = sqlx::query::<$database>(AssertSqlSafe($statement.text));
+        let text = $statement.text($dialect.values_without_names);
+        let query = sqlx::query::<$database>(AssertSqlSafe(text));
         let mut query = query.persistent($statement.is_cached);
         for value in $statement.values {
             query = match value {
@@ -281,3 +236,29 @@ macro_rules! session {
 
 session!(Sqlite, SqliteConnection, SqliteRow, sqlite::DIALECT);
 session!(Postgres, PgConnection, PgRow, postgres::DIALECT);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(statement: &Statement<'_>, numbered: &str, bare: &str) {
+        assert_eq!(statement.text(false), numbered);
+        assert_eq!(statement.text(true), bare);
+    }
+
+    #[test]
+    fn values_have_numbers_or_no_names() {
+        check(&sql("a = $1").bind(1_i64), "a = $1", "a = $1");
+        let rows = [[1_i64.into(), "b".into()], [2_i64.into(), "c".into()]];
+        check(
+            &sql("INSERT").push_rows(rows),
+            "INSERT VALUES ($1, $2), ($3, $4)",
+            "INSERT VALUES (?, ?), (?, ?)",
+        );
+        // Those behind values of the text have numbers everywhere.
+        let mixed = sql("a = $1 AND b IN ").bind(1_i64).push_list([2_i64, 3]);
+        let text = "a = $1 AND b IN ($2, $3)";
+        check(&mixed, text, text);
+    }
+}

@@ -30,6 +30,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     text: TextEngine::Fts5,
     json_object: "json_group_object(name, value)",
     numbers_of_second: "(SELECT value FROM json_each($2))",
+    values_without_names: true,
     patience: None,
     durability: Durability::Synced,
 };

@@ -1,7 +1,10 @@
 //! Records that are asked for, newest capture time first.
 
+mod way;
+
 use bytes::Bytes;
 
+use self::way::{Part, Way, aside, below, only};
 use crate::{
     catalog::{
         CatalogError,
@@ -16,69 +19,44 @@ use crate::{
     },
 };
 
-/// An address may be on either side: each has an index, so each is asked for
-/// its first, and the two are merged.
+/// Asks each part of the query's way for its first, and merges them.
 pub(super) async fn query(
     db: &mut impl Session,
     query: &RecordQuery,
 ) -> Result<Vec<FoundRecord>, CatalogError> {
-    let Some(range) = &query.addresses else {
-        return one(db, query, |statement| statement).await;
-    };
-    let as_client = |statement| within(statement, "r.client", range);
-    let as_server_alone = |statement| {
-        // Those with both were found before.
-        let statement = within(statement, "r.server", range);
-        not_within(statement, "r.client", range)
-    };
-    let mut found = one(db, query, as_client).await?;
-    found.extend(one(db, query, as_server_alone).await?);
-    found.sort_unstable_by_key(|found| {
-        let RecordPlace {
-            time_us,
-            run,
-            sequence,
-        } = found.place;
-        std::cmp::Reverse((time_us, run, sequence))
-    });
-    found.truncate(query.limit as usize);
+    let way = Way::of(db, query).await?;
+    let mut found = Vec::new();
+    let parts = way.parts(query);
+    for part in &parts {
+        found.extend(ask(db, query, &way, part).await?);
+    }
+    if parts.len() > 1 {
+        found.sort_unstable_by_key(|found: &FoundRecord| {
+            let RecordPlace {
+                time_us,
+                run,
+                sequence,
+            } = found.place;
+            std::cmp::Reverse((time_us, run, sequence))
+        });
+        found.truncate(query.limit as usize);
+    }
     Ok(found)
 }
 
-fn within<'a>(statement: Statement<'a>, column: &str, range: &'a AddressRange) -> Statement<'a> {
-    let begin = statement.push(" AND ").push(column);
-    if range.first == range.last {
-        return begin.push(" = ").push_bind(&range.first);
-    }
-    let between = begin.push(" BETWEEN ").push_bind(&range.first);
-    between.push(" AND ").push_bind(&range.last)
-}
-
-fn not_within<'a>(
-    statement: Statement<'a>,
-    column: &str,
-    range: &'a AddressRange,
-) -> Statement<'a> {
-    let begin = statement.push(" AND (").push(column).push(" IS NULL OR ");
-    let between = begin
-        .push(column)
-        .push(" NOT BETWEEN ")
-        .push_bind(&range.first);
-    between.push(" AND ").push_bind(&range.last).push(")")
-}
-
-async fn one<'a, S: Session>(
+async fn ask<'a, S: Session>(
     db: &mut S,
     query: &'a RecordQuery,
-    addresses: impl FnOnce(Statement<'a>) -> Statement<'a>,
+    way: &Way,
+    part: &'a Part,
 ) -> Result<Vec<FoundRecord>, CatalogError> {
     // In this order: each row of the records knows its capture.
     let begin = sql(
         "SELECT r.time_us, r.run, r.sequence, r.body, c.capture_id, c.analysis \
                      FROM index_records r CROSS JOIN index_captures c WHERE c.run = r.run",
     );
-    let asked = addresses(conditions(begin, query));
-    let rows = asked
+    let asked = addresses(only(begin, part), query, way, part);
+    let rows = conditions(asked, query, way)
         .push(" ORDER BY r.time_us DESC, r.run DESC, r.sequence DESC LIMIT ")
         .push_bind(query.limit)
         .all(db)
@@ -86,40 +64,95 @@ async fn one<'a, S: Session>(
     rows.iter().map(read).collect()
 }
 
-fn conditions<'a>(mut asked: Statement<'a>, query: &'a RecordQuery) -> Statement<'a> {
+/// An address may be on either side: each has an index.
+fn addresses<'a>(
+    asked: Statement<'a>,
+    query: &'a RecordQuery,
+    way: &Way,
+    part: &Part,
+) -> Statement<'a> {
+    let Some(range) = &query.addresses else {
+        return asked;
+    };
+    match part {
+        Part::Client => within(asked.push(" AND "), "r.client", range),
+        Part::Server => {
+            let asked = within(asked.push(" AND "), "r.server", range);
+            // Those with both were found before.
+            let (asked, client) = (
+                asked.push(" AND (r.client IS NULL OR NOT ("),
+                aside("r.client"),
+            );
+            within(asked, &client, range).push("))")
+        }
+        _ => {
+            debug_assert!(!matches!(way, Way::Address | Way::Network));
+            let (client, server) = (aside("r.client"), aside("r.server"));
+            let asked = within(asked.push(" AND ("), &client, range).push(" OR ");
+            within(asked, &server, range).push(")")
+        }
+    }
+}
+
+fn within<'a>(asked: Statement<'a>, column: &str, range: &'a AddressRange) -> Statement<'a> {
+    if range.first == range.last {
+        return asked.push(column).push(" = ").push_bind(&range.first);
+    }
+    let between = asked.push(column).push(" BETWEEN ").push_bind(&range.first);
+    between.push(" AND ").push_bind(&range.last)
+}
+
+/// All that is asked for, but for addresses and what the way's parts ask for.
+fn conditions<'a>(mut asked: Statement<'a>, query: &'a RecordQuery, way: &Way) -> Statement<'a> {
     if let Some(capture) = &query.capture {
+        let run = match way {
+            Way::Capture => "r.run".to_owned(),
+            _ => aside("r.run"),
+        };
         asked = asked
-            .push(" AND r.run = (SELECT o.run FROM index_captures o WHERE o.capture = ")
+            .push(" AND ")
+            .push(&run)
+            .push(" = (SELECT o.run FROM index_captures o WHERE o.capture = ")
             .push_bind(capture.as_bytes())
             .push(")");
     }
-    if !query.kinds.is_empty() {
+    if !query.kinds.is_empty() && *way != Way::Kind {
         asked = asked
-            .push(" AND r.kind IN ")
+            .push(" AND ")
+            .push(&aside("r.kind"))
+            .push(" IN ")
             .push_list(query.kinds.iter().copied());
     }
-    if let Some(port) = query.port {
-        asked = asked.push(" AND (r.client_port = ").push_bind(port);
-        asked = asked.push(" OR r.server_port = ").push_bind(port).push(")");
+    if let Some(port) = query.port.filter(|_| *way != Way::Port) {
+        let (client, server) = (aside("r.client_port"), aside("r.server_port"));
+        asked = asked
+            .push(" AND (")
+            .push(&client)
+            .push(" = ")
+            .push_bind(port);
+        let or = asked.push(" OR ").push(&server).push(" = ");
+        asked = or.push_bind(port).push(")");
     }
-    if let Some(host) = &query.host {
-        asked = match host {
-            Host::Is(name) => asked
-                .push(" AND r.host = ")
-                .push_bind(reversed(name).into_bytes()),
-            Host::Below(name) => {
-                let name = reversed(name);
-                let (first, last) = (format!("{name}."), format!("{name}/"));
-                let is = asked.push(" AND (r.host = ").push_bind(name.into_bytes());
-                let from = is.push(" OR (r.host >= ").push_bind(first.into_bytes());
-                // A slash comes right behind a dot.
-                from.push(" AND r.host < ")
-                    .push_bind(last.into_bytes())
-                    .push("))")
-            }
-        };
+    match &query.host {
+        Some(Host::Is(name)) if *way != Way::Host => {
+            let is = asked.push(" AND ").push(&aside("r.host")).push(" = ");
+            asked = is.push_bind(reversed(name).into_bytes());
+        }
+        Some(Host::Below(name)) if *way != Way::HostBelow => {
+            let (host, (first, last)) = (aside("r.host"), below(name));
+            let is = asked.push(" AND (").push(&host).push(" = ");
+            let or = is.push_bind(reversed(name).into_bytes()).push(" OR (");
+            let from = or.push(&host).push(" >= ").push_bind(first);
+            let to = from.push(" AND ").push(&host).push(" < ").push_bind(last);
+            asked = to.push("))");
+        }
+        Some(_) | None => {}
     }
-    if let Some(service) = &query.service {
+    if let Some(service) = query
+        .service
+        .as_ref()
+        .filter(|_| !matches!(way, Way::Services(_)))
+    {
         // Without characters that LIKE knows.
         asked = asked
             .push(" AND r.services LIKE ")
@@ -128,8 +161,9 @@ fn conditions<'a>(mut asked: Statement<'a>, query: &'a RecordQuery) -> Statement
     if let Some(community) = &query.community {
         asked = asked.push(" AND r.community = ").push_bind(&**community);
     }
-    if let Some(severity) = query.severity_min {
-        asked = asked.push(" AND r.severity >= ").push_bind(severity);
+    if let Some(severity) = query.severity_min.filter(|_| *way != Way::Severity) {
+        asked = asked.push(" AND ").push(&aside("r.severity"));
+        asked = asked.push(" >= ").push_bind(severity);
     }
     if let Some(from) = query.from {
         asked = asked.push(" AND r.time_us >= ").push_bind(from.0);
