@@ -240,10 +240,10 @@ fn start(
             handlers.add(Arc::new(DigestOnSeal::new(Arc::clone(&ingest))))?;
         }
         handlers.add(Arc::<Indexer>::clone(&indexer))?;
+        let drawer = Drawer::new(Arc::clone(&ingest), Arc::new(SummaryReader));
+        handlers.add(Arc::new(drawer))?;
     }
     tasks.spawn(indexer.rebuild());
-    let drawer = Drawer::new(Arc::clone(&ingest), Arc::new(SummaryReader));
-    handlers.add(Arc::new(drawer))?;
     let mut names: Vec<_> = handlers.iter().map(|handler| handler.name()).collect();
     if let Some(broker) = deps.broker {
         names.push(Registry::BROKER);
