@@ -22,7 +22,7 @@ use crate::{
         analyses::{Analyses, AnalyzeOnSeal},
         digest::DigestOnSeal,
         dispatch::handler::Registry,
-        index::{Index, indexer::Indexer},
+        index::{Index, indexer::Indexer, sealed::WordsIndexer},
         ingest::Ingest,
         preview::Drawer,
         relay::Broker,
@@ -240,6 +240,7 @@ fn start(
             handlers.add(Arc::new(DigestOnSeal::new(Arc::clone(&ingest))))?;
         }
         handlers.add(Arc::<Indexer>::clone(&indexer))?;
+        handlers.add(Arc::new(WordsIndexer::new(Arc::clone(&indexer))))?;
         let drawer = Drawer::new(Arc::clone(&ingest), Arc::new(SummaryReader));
         handlers.add(Arc::new(drawer))?;
     }

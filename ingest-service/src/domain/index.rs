@@ -5,6 +5,7 @@
 
 pub mod indexer;
 mod rebuild;
+pub mod sealed;
 pub mod words;
 
 use std::{fmt::Debug, net::IpAddr};
@@ -32,7 +33,7 @@ pub trait Index: Debug + Send + Sync + 'static {
     async fn add(&self, run: Run, records: &[IndexRecord]) -> Result<(), CatalogError>;
 
     /// From now on what this run has written is found, of `records` records, and
-    /// nothing else of the capture; without a run only its words are.
+    /// nothing else of the capture.
     ///
     /// # Errors
     /// [`CatalogError::Unavailable`] when another run of the capture has taken
@@ -40,9 +41,13 @@ pub trait Index: Debug + Send + Sync + 'static {
     async fn publish(
         &self,
         capture: &IndexedCapture,
-        run: Option<(AnalysisId, Run, u64)>,
+        run: (AnalysisId, Run, u64),
         text: &Text,
     ) -> Result<(), CatalogError>;
+
+    /// From now on these captures are found by their words: all of them that are not
+    /// found already.
+    async fn publish_words(&self, captures: &[(IndexedCapture, Text)]) -> Result<(), CatalogError>;
 
     /// Which analysis of a capture is found; the inner `None`: its words alone.
     async fn indexed(&self, capture: Uid) -> Result<Option<Option<AnalysisId>>, CatalogError>;

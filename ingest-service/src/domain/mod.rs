@@ -19,6 +19,7 @@ mod event_upkeep;
 pub mod event_watch;
 pub mod extent;
 pub mod fold;
+mod grouped;
 pub mod id;
 pub mod index;
 pub mod ingest;

@@ -26,8 +26,14 @@ const BYTES_MAX: usize = 4 << 20;
 /// Events in one question to the catalog.
 const PAGE: u32 = 256;
 
-/// Gathers the changes of a burst into one look.
-const PAUSE: Duration = Duration::from_millis(5);
+/// Between two looks at least: the first change is told at once, and those of a burst
+/// together.
+const PAUSE_MIN: Duration = Duration::from_millis(5);
+/// Longer for each who waits, all of whom are woken by each look: so many watchers cost
+/// their machine a part of its time, and are told a little later.
+const PAUSE_EACH: Duration = Duration::from_micros(200);
+const PAUSE_MAX: Duration = Duration::from_millis(50);
+
 /// Between two looks without a word of this process: another instance may have
 /// written something.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
@@ -93,6 +99,11 @@ impl Tail {
         Some(newest.iter().skip(begin).take(limit).cloned().collect())
     }
 
+    fn pause(&self) -> Duration {
+        let waiting = u32::try_from(self.last.receiver_count()).unwrap_or(u32::MAX);
+        (PAUSE_MIN + PAUSE_EACH.saturating_mul(waiting)).min(PAUSE_MAX)
+    }
+
     fn push(&self, events: Vec<Event>, last: Position) {
         let mut newest = self.lock();
         newest.extend(events.into_iter().map(SharedEvent::new).map(Arc::new));
@@ -135,7 +146,12 @@ impl Ingest {
             tokio::select! {
                 biased;
                 () = self.shutdown.cancelled() => return,
-                () = self.tail.rung.notified() => tokio::time::sleep(PAUSE).await,
+                () = tokio::time::sleep(self.tail.pause()) => {}
+            }
+            tokio::select! {
+                biased;
+                () = self.shutdown.cancelled() => return,
+                () = self.tail.rung.notified() => {}
                 () = tokio::time::sleep(LOOK_INTERVAL) => {}
             }
         }

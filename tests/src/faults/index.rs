@@ -42,10 +42,14 @@ impl Index for FaultyIndex {
     async fn publish(
         &self,
         capture: &IndexedCapture,
-        run: Option<(AnalysisId, Run, u64)>,
+        run: (AnalysisId, Run, u64),
         text: &Text,
     ) -> Result<(), CatalogError> {
         fated(&self.faults, self.index.publish(capture, run, text)).await
+    }
+
+    async fn publish_words(&self, captures: &[(IndexedCapture, Text)]) -> Result<(), CatalogError> {
+        fated(&self.faults, self.index.publish_words(captures)).await
     }
 
     async fn indexed(&self, capture: Uid) -> Result<Option<Option<AnalysisId>>, CatalogError> {

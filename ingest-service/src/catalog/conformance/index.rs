@@ -59,10 +59,15 @@ async fn publish(index: &dyn Index, capture: &IndexedCapture, records: &[IndexRe
     index.add(run, records).await.unwrap();
     let whole = (AnalysisId::generate(), run, records.len() as u64);
     index
-        .publish(capture, Some(whole), &Text::default())
+        .publish(capture, whole, &Text::default())
         .await
         .unwrap();
     run
+}
+
+async fn words(index: &dyn Index, capture: &IndexedCapture, text: &Text) {
+    let words = [(capture.clone(), text.clone())];
+    index.publish_words(&words).await.unwrap();
 }
 
 async fn query(index: &dyn Index, query: RecordQuery) -> Vec<FoundRecord> {
@@ -274,19 +279,19 @@ async fn pages_follow_one_another(index: &dyn Index) {
 async fn only_whole_runs_are_found_and_the_last_of_a_capture(index: &dyn Index) {
     let one = capture("index-runs");
     assert_eq!(index.indexed(one.uid).await.unwrap(), None);
-    index.publish(&one, None, &Text::default()).await.unwrap();
+    words(index, &one, &Text::default()).await;
     assert_eq!(index.indexed(one.uid).await.unwrap(), Some(None));
     let cut = index.begin(one.uid).await.unwrap();
     index.add(cut, &[record(1, 1, "", "")]).await.unwrap();
     assert_eq!(query(index, RecordQuery::default()).await, []);
     // It says more than there is.
     let more = (AnalysisId::generate(), cut, 2);
-    let refused = index.publish(&one, Some(more), &Text::default()).await;
+    let refused = index.publish(&one, more, &Text::default()).await;
     assert!(matches!(refused, Err(CatalogError::Unavailable(_))));
     publish(index, &one, &[record(2, 1, "", "")]).await;
     let last = publish(index, &one, &[record(3, 1, "", ""), record(4, 1, "", "")]).await;
     // Words alone take nothing away.
-    index.publish(&one, None, &Text::default()).await.unwrap();
+    words(index, &one, &Text::default()).await;
     assert!(index.indexed(one.uid).await.unwrap().unwrap().is_some());
     let mut turns = 0;
     while index.clean(one.uid, 1).await.unwrap() {
@@ -315,7 +320,7 @@ async fn words_are_found_and_ranked(index: &dyn Index) {
         text.add(Field::Name, "next.one");
         text.add(Field::Agent, agents);
         text.add(Field::About, about);
-        index.publish(&one, None, &text).await.unwrap();
+        words(index, &one, &text).await;
         captures.push(one);
     }
     for (asked, wanted) in [

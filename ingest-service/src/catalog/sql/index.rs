@@ -49,10 +49,14 @@ where
     async fn publish(
         &self,
         capture: &IndexedCapture,
-        run: Option<(AnalysisId, Run, u64)>,
+        run: (AnalysisId, Run, u64),
         text: &Text,
     ) -> Result<(), CatalogError> {
-        change!(self, db => captures::publish(db, capture, run, text))
+        change!(self, db => captures::publish(db, capture, Some(run), text))
+    }
+
+    async fn publish_words(&self, captures: &[(IndexedCapture, Text)]) -> Result<(), CatalogError> {
+        change!(self, db => captures::publish_words(db, captures))
     }
 
     async fn indexed(&self, capture: Uid) -> Result<Option<Option<AnalysisId>>, CatalogError> {

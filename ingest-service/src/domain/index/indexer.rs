@@ -1,5 +1,4 @@
-//! The handler that keeps the index: what is sealed and found goes in, what is
-//! deleted goes out.
+//! The handler that keeps the index: what is found goes in, what is deleted goes out.
 
 use std::{str::FromStr as _, sync::Arc, time::Duration};
 
@@ -13,6 +12,7 @@ use crate::domain::{
     dispatch::handler::{Failure, Handler, Limits},
     error::Error,
     event::{Event, Fact, kind},
+    grouped::Grouped,
     id::Uid,
     ingest::Ingest,
 };
@@ -44,7 +44,6 @@ impl Handler for Indexer {
 
     fn kinds(&self) -> &'static [&'static str] {
         &[
-            kind::CAPTURE_SEALED,
             kind::CAPTURE_DELETED,
             kind::CAPTURE_EXPIRED,
             kind::ANALYSIS_SUCCEEDED,
@@ -66,7 +65,6 @@ impl Handler for Indexer {
     /// nothing.
     async fn handle(&self, event: &Event, fact: Fact) -> Result<(), Failure> {
         let done = match fact {
-            Fact::CaptureSealed(_) => self.words_of(event.capture).await,
             Fact::CaptureDeleted(_) | Fact::CaptureExpired(_) => self.forget(event.capture).await,
             Fact::AnalysisSucceeded(facts)
             | Fact::AnalysisFailed(facts)
@@ -101,17 +99,20 @@ impl Indexer {
         })
     }
 
-    /// What a capture says of itself, unless more of it is indexed already.
-    pub(super) async fn words_of(&self, uid: Uid) -> Result<(), Error> {
+    /// What a capture says of itself, unless more of it is indexed already; in one transaction
+    /// with those of others.
+    pub(super) async fn words_of(
+        &self,
+        uid: Uid,
+        grouped: &Grouped<(IndexedCapture, Text)>,
+    ) -> Result<(), Error> {
         let Some(capture) = self.sealed(uid).await? else {
-            return Ok(());
+            // An attempt before this one may have written it, after its deletion was handled.
+            return self.forget(uid).await;
         };
-        if self.index.indexed(uid).await?.is_some() {
-            return Ok(());
-        }
-        self.index
-            .publish(&indexed(&capture), None, &about(&capture))
-            .await?;
+        let publish = async |captures: Vec<_>| Ok(self.index.publish_words(&captures).await?);
+        let words = (indexed(&capture), about(&capture));
+        grouped.write(words, publish).await?;
         self.forget_if_gone(uid).await
     }
 
@@ -129,9 +130,7 @@ impl Indexer {
         let run = self.index.begin(capture.uid).await?;
         let records = self.add_all(&analysis, run, &mut text).await?;
         let run = (analysis.id, run, records);
-        self.index
-            .publish(&indexed(&capture), Some(run), &text)
-            .await?;
+        self.index.publish(&indexed(&capture), run, &text).await?;
         if text.is_cut {
             tracing::info!(capture.id = %capture.id, "a capture has more words than are indexed");
         }

@@ -11,6 +11,7 @@ use crate::{
         analysis::{Analysis, AnalysisState},
         capture::{Capture, State},
         error::Error,
+        grouped::Grouped,
     },
 };
 
@@ -67,7 +68,7 @@ impl Indexer {
     }
 
     async fn index_again(&self, capture: &Capture) -> Result<(), Error> {
-        self.words_of(capture.uid).await?;
+        self.words_of(capture.uid, &Grouped::default()).await?;
         let of = |state| AnalysisQuery {
             capture: Some(capture.uid),
             state: Some(state),

@@ -72,6 +72,19 @@ pub(super) async fn publish<S: Session>(
     text::replace(db, row::required(&published, "id")?, text).await
 }
 
+pub(super) async fn publish_words<S: Session>(
+    db: &mut S,
+    captures: &[(IndexedCapture, Text)],
+) -> Result<(), CatalogError> {
+    // In one order, so that no two transactions wait for each other.
+    let mut captures: Vec<_> = captures.iter().collect();
+    captures.sort_unstable_by_key(|(capture, _)| *capture.uid.as_bytes());
+    for (capture, text) in captures {
+        publish(db, capture, None, text).await?;
+    }
+    Ok(())
+}
+
 async fn check_whole(db: &mut impl Session, run: Run, records: u64) -> Result<(), CatalogError> {
     let counted = sql("SELECT count(*) AS records FROM index_records WHERE run = $1").bind(run.0);
     let counted = counted.optional(db).await?;
