@@ -2,7 +2,7 @@
 //! when many wait, and how long one takes when none does.
 //!
 //!     python tests/foreign/rabbitmq.py cargo run --release -p weir-tests --bin bench-events
-//!     WEIR_BENCH_EVENTS=100000 …
+//!     WEIR_BENCH_EVENTS=100000 WEIR_BENCH_ROUNDS=1 …
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
 use std::{
@@ -12,11 +12,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures::{StreamExt as _, stream};
+use futures::{StreamExt as _, future::join, stream};
 use mimalloc::MiMalloc;
 use weir_shared::{proto::ingest::v1::CreateCaptureRequest, serve::service_main};
 use weir_tests::{
-    bench::{Series, upload::seconds},
+    bench::{Series, latencies, rounds, table, upload::seconds},
     caller::Caller,
     messages::spec,
     process::Process,
@@ -30,11 +30,12 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 /// Says that this process is to be the service.
 const SERVICE: &str = "WEIR_BENCH_SERVICE";
 
+const ROUNDS: usize = 3;
 const EVENTS: usize = 20_000;
 /// Calls that create captures at once.
 const CALLS: usize = 64;
 /// One after the other, with nothing else to do.
-const SINGLE: usize = 300;
+const SINGLE: usize = 100;
 
 const QUEUE: &str = "bench-events";
 
@@ -47,64 +48,62 @@ async fn main() -> ExitCode {
         Ok(count) => count.parse().unwrap(),
         Err(_) => EVENTS,
     };
+    let rounds = rounds(ROUNDS);
     let directory = tempfile::tempdir().unwrap();
-    println!("{count} events, below {}", directory.path().display());
-
-    let service = start(directory.path(), &[]).await;
-    let ((), took) = seconds(create(&service.caller(), 0..count)).await;
     println!(
-        "written with their changes:     {:>7.0}/s",
-        per_second(count, took)
+        "{rounds} rounds of {count} events, below {}",
+        directory.path().display()
     );
-    assert!(service.terminate().await.0.success());
-
-    let mut queue = Queue::bound(QUEUE, &["weir.capture.created.v1"]).await;
     let broker = variable(rabbit::URL);
     let to_broker = [("WEIR_BROKER", &*broker)];
-    let service = start(directory.path(), &to_broker).await;
-    let mut seen = HashSet::new();
-    seen.insert(queue.next().await.attribute("id"));
-    let rest = async {
-        while seen.len() < count {
-            seen.insert(queue.next().await.attribute("id"));
-        }
-    };
-    let ((), took) = seconds(rest).await;
-    println!(
-        "from the log to the consumer:   {:>7.0}/s",
-        per_second(count, took)
-    );
+    let mut queue = Queue::bound(QUEUE, &["weir.capture.created.v1"]).await;
+    // What came twice counts once.
+    let (mut seen, mut made) = (HashSet::new(), 0);
+    let mut written = Series::new("written with their changes");
+    let mut drained = Series::new("from the log to the consumer");
+    let mut both = Series::new("written and consumed meanwhile");
+    let mut latency = Series::new("from the answer to the consumer");
+    for _ in 0..rounds {
+        let service = start(directory.path(), &[]).await;
+        let caller = service.caller();
+        let all = create(&caller, made..made + count);
+        written.add(per_second(count, seconds(all).await.1));
+        made += count;
+        assert!(service.terminate().await.0.success());
 
-    // With the writing of them, and everything else, at once.
-    let caller = service.caller();
-    let all = 2 * count;
-    let consumed = async {
-        while seen.len() < all {
-            seen.insert(queue.next().await.attribute("id"));
-        }
-    };
-    let both = futures::future::join(create(&caller, count..all), consumed);
-    let (_, took) = seconds(both).await;
-    println!(
-        "written and consumed meanwhile: {:>7.0}/s",
-        per_second(count, took)
-    );
+        let service = start(directory.path(), &to_broker).await;
+        consume(&mut queue, &mut seen, made - count + 1).await;
+        let rest = consume(&mut queue, &mut seen, made);
+        drained.add(per_second(count - 1, seconds(rest).await.1));
 
-    let mut latency = Series::new("latency");
-    for n in all..all + SINGLE {
-        create_one(&caller, n).await;
-        let begun = Instant::now();
-        queue.next().await;
-        latency.add_millis(begun.elapsed());
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        // With the writing of them, and everything else, at once.
+        let caller = service.caller();
+        let create = create(&caller, made..made + count);
+        made += count;
+        let all = join(create, consume(&mut queue, &mut seen, made));
+        both.add(per_second(count, seconds(all).await.1));
+
+        for _ in 0..SINGLE {
+            create_one(&caller, made).await;
+            made += 1;
+            let begun = Instant::now();
+            consume(&mut queue, &mut seen, made).await;
+            latency.add_millis(begun.elapsed());
+            // Until nothing is on its way.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(service.terminate().await.0.success());
     }
-    println!(
-        "from the answer to the consumer: {:.1} ms, 99 % within {:.1} ms",
-        latency.median(),
-        latency.quantile(0.99)
-    );
-    assert!(service.terminate().await.0.success());
+    print!("{}", table("events/s", &[written, drained, both]));
+    print!("{}", latencies("ms", &[latency]));
     ExitCode::SUCCESS
+}
+
+/// Takes events until there are so many.
+async fn consume(queue: &mut Queue, seen: &mut HashSet<String>, until: usize) {
+    while seen.len() < until {
+        seen.insert(queue.next().await.attribute("id"));
+    }
 }
 
 async fn start(directory: &Path, further: &[(&str, &str)]) -> Process {
