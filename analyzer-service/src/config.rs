@@ -66,6 +66,7 @@ impl Config {
         let cores = available_parallelism().map_or(1, Into::into);
         Limits {
             analyses_max: self.analyses_max.unwrap_or(cores * ANALYSES_PER_CORE),
+            computing_max: cores,
             inline_bytes_max: INLINE_BYTES_MAX,
             flows_max: self.flows_max,
         }

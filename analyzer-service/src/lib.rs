@@ -2,7 +2,7 @@
 //!
 //! The core ([`analysis`], [`capture`], [`decode`], [`flow`], [`dissect`], [`detect`],
 //! [`summary`], [`record`], and [`filter`], a crate of its own) is sync, pure and total. The edge ([`source`],
-//! [`threads`], [`grpc`], [`run`]) connects it to the store and to callers.
+//! [`threads`], `turns`, [`grpc`], [`run`]) connects it to the store and to callers.
 
 pub mod analysis;
 pub mod capture;
@@ -18,6 +18,8 @@ pub mod source;
 pub mod summary;
 #[cfg(feature = "service")]
 pub mod threads;
+#[cfg(feature = "service")]
+mod turns;
 
 #[cfg(feature = "service")]
 mod config;

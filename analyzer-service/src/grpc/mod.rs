@@ -22,7 +22,7 @@ use weir_shared::{
 };
 
 use self::{request::parse, worker::Worker};
-use crate::threads::Threads;
+use crate::{threads::Threads, turns::Turn};
 
 /// Events that wait for the client: a few batches, so that the worker goes on
 /// while one is being sent, and stops soon when nobody reads.
@@ -33,6 +33,8 @@ const EVENTS_QUEUED_MAX: usize = 4;
 pub struct Limits {
     /// Analyses at once.
     pub analyses_max: usize,
+    /// Of those, how many compute at once; the others wait for their turn.
+    pub computing_max: usize,
     /// Largest inline capture, bytes.
     pub inline_bytes_max: usize,
     /// Flows in one analysis' table.
@@ -48,6 +50,7 @@ pub struct Analyzer {
     /// A place is held by the worker, not by the handler: it is free again when
     /// the work has stopped.
     places: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
     lifecycle: Lifecycle,
 }
 
@@ -64,6 +67,7 @@ impl Analyzer {
             threads,
             limits,
             places: Arc::new(Semaphore::new(limits.analyses_max)),
+            turns: Arc::new(Semaphore::new(limits.computing_max)),
             lifecycle,
         }
     }
@@ -96,11 +100,13 @@ impl AnalyzerService for Analyzer {
         } = &self.lifecycle;
         let scope = CallScope::enter(tasks, shutdown, deadline);
         let (events, answers) = mpsc::channel(EVENTS_QUEUED_MAX);
+        let cancel = scope.token().clone();
+        let (threads, turns) = (Arc::clone(&self.threads), Arc::clone(&self.turns));
         let worker = Worker {
             store: Arc::clone(&self.store),
-            threads: Arc::clone(&self.threads),
+            turn: Arc::new(Turn::new(threads, turns, cancel.clone())),
             tasks: tasks.clone(),
-            cancel: scope.token().clone(),
+            cancel,
             events,
             place,
         };

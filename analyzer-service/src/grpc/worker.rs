@@ -25,7 +25,8 @@ use crate::{
     analysis::{Event, Options, Sink, analyze},
     record,
     source::{Extent, ExtentReader, load},
-    threads::{Threads, wait},
+    threads::{Threads as _, wait},
+    turns::Turn,
 };
 
 type Answer = Result<AnalyzeResponse, Status>;
@@ -34,7 +35,7 @@ type Answer = Result<AnalyzeResponse, Status>;
 #[derive(Debug)]
 pub(super) struct Worker {
     pub(super) store: Arc<dyn SegmentStore>,
-    pub(super) threads: Arc<dyn Threads>,
+    pub(super) turn: Arc<Turn>,
     pub(super) tasks: TaskTracker,
     pub(super) cancel: CancellationToken,
     pub(super) events: mpsc::Sender<Answer>,
@@ -61,7 +62,7 @@ impl Worker {
             events,
             place,
             tasks,
-            threads,
+            turn,
             ..
         } = self;
         let input = match input {
@@ -74,7 +75,7 @@ impl Worker {
         };
         let last_word = events.clone();
         let sink = EventSink {
-            threads: Arc::clone(&threads),
+            turn: Arc::clone(&turn),
             cancel,
             events,
             size_bytes: input.size_bytes,
@@ -84,7 +85,7 @@ impl Worker {
             place: Some(place),
         };
         let span = tracing::Span::current();
-        let analysis = threads.run(
+        let analysis = turn.run(
             &tasks,
             Box::new(move || {
                 let _entered = span.enter();
@@ -120,7 +121,7 @@ impl Worker {
                 Arc::clone(&self.store),
                 extents,
                 &self.tasks,
-                Arc::clone(&self.threads),
+                Arc::<Turn>::clone(&self.turn),
                 self.cancel.clone(),
             )),
         })
@@ -134,7 +135,7 @@ struct Input {
 
 /// Sends events as answers, from the analysis' thread.
 struct EventSink {
-    threads: Arc<dyn Threads>,
+    turn: Arc<Turn>,
     cancel: CancellationToken,
     events: mpsc::Sender<Answer>,
     size_bytes: u64,
@@ -146,6 +147,7 @@ struct EventSink {
 
 impl EventSink {
     fn analyze(mut self, input: Box<dyn Read + Send>, options: &Options) {
+        self.turn.pass();
         let analyzed = analyze(input, options, &mut self);
         // Free before the answer ends: who comes back at once finds it so.
         drop(self.place.take());
@@ -159,7 +161,7 @@ impl EventSink {
 
     /// The one way this thread waits. `blocking_send` would not wake on cancel.
     fn send(&self, answer: Answer) -> ControlFlow<()> {
-        wait(&*self.threads, async {
+        wait(&*self.turn, async {
             tokio::select! {
                 biased;
                 () = self.cancel.cancelled() => ControlFlow::Break(()),
@@ -203,6 +205,7 @@ impl Sink for EventSink {
         if self.cancel.is_cancelled() {
             return ControlFlow::Break(());
         }
+        self.turn.pass();
         if self.progress_sent.elapsed() < self.progress_interval {
             return ControlFlow::Continue(());
         }
