@@ -59,14 +59,24 @@ const HANDLING: Duration = Duration::from_millis(50);
 
 const NAMES: [&str; 5] = ["bench-1", "bench-2", "bench-3", "bench-4", "bench-5"];
 
-/// How many handlers beside those of the service, and whether there are those.
-const WITH: [(&str, usize, bool); 6] = [
-    ("no handler", 0, false),
-    ("no handler, again", 0, false),
-    ("one handler", 1, false),
-    ("five handlers", 5, false),
-    ("the service's own", 0, true),
-    ("the service's own and five", 5, true),
+/// Which of the service's own there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Own {
+    None,
+    /// The one that reads each capture once more is off.
+    WithoutDigest,
+    All,
+}
+
+/// How many handlers beside those of the service, and which of those.
+const WITH: [(&str, usize, Own); 7] = [
+    ("no handler", 0, Own::None),
+    ("no handler, again", 0, Own::None),
+    ("one handler", 1, Own::None),
+    ("five handlers", 5, Own::None),
+    ("the service's own but digests", 0, Own::WithoutDigest),
+    ("the service's own", 0, Own::All),
+    ("the service's own and five", 5, Own::All),
 ];
 
 /// Waits, and counts.
@@ -108,7 +118,7 @@ struct Subject {
 }
 
 impl Subject {
-    async fn start(handlers: usize, own: bool) -> Self {
+    async fn start(handlers: usize, own: Own) -> Self {
         let handled = Arc::<AtomicUsize>::default();
         let mut registry = Registry::default();
         for name in &NAMES[..handlers] {
@@ -117,7 +127,9 @@ impl Subject {
         }
         let setup = Setup {
             handlers: registry,
-            without_own_handlers: !own,
+            without_own_handlers: own == Own::None,
+            ingest: (own == Own::WithoutDigest)
+                .then_some(|config| config.handlers.digest_on_seal = false),
             ..Setup::default()
         };
         Self {
