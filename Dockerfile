@@ -4,7 +4,8 @@
 FROM rust:1.95.0-bookworm AS build
 WORKDIR /src
 COPY . .
-RUN analyzer-service/pgo/cargo build --release --locked --bins \
+# The whole workspace's features, as in the gate: the profile knows functions by what they were built with.
+RUN analyzer-service/pgo/cargo build --release --locked --workspace --bin ingest-service --bin analyzer-service --bin weir \
  && install -D --target-directory=/out target/release/analyzer-service target/release/ingest-service target/release/weir
 
 # The volumes' folders belong to the user, so that new volumes do too.
