@@ -61,11 +61,18 @@ pub(crate) fn one(analysis: &Analysis, view: View) -> String {
     if !analysis.request_id.is_empty() {
         lines.push(("request", escape(&analysis.request_id)));
     }
-    if let Some(progress) = &analysis.progress {
-        let (read, of) = (progress.bytes_read, progress.size_bytes);
-        let packets = count(progress.packets);
-        let read = format!("{} of {}, {packets} packets", bytes(read), bytes(of));
-        lines.push(("read", read));
+    match (&analysis.progress, &analysis.summary) {
+        // The last progress is of some moment before the end.
+        (_, Some(summary)) if analysis.state() == AnalysisState::Succeeded => {
+            lines.push(("read", format!("all, {} packets", count(summary.packets))));
+        }
+        (Some(progress), _) => {
+            let (read, of) = (progress.bytes_read, progress.size_bytes);
+            let packets = count(progress.packets);
+            let read = format!("{} of {}, {packets} packets", bytes(read), bytes(of));
+            lines.push(("read", read));
+        }
+        (None, _) => {}
     }
     lines.push(("records", count(analysis.records)));
     lines.push(("attempts", count(analysis.attempts.into())));
@@ -120,7 +127,7 @@ fn minute(time: Option<&Timestamp>) -> String {
 #[cfg(test)]
 mod tests {
     use expect_test::{Expect, expect};
-    use weir_shared::proto::analyzer::v1::Progress;
+    use weir_shared::proto::analyzer::v1::{Progress, Summary};
 
     use super::*;
 
@@ -186,6 +193,19 @@ mod tests {
         "#]];
         // Expectations lose what all their lines are indented by.
         check(&format!("all:\n{}", list(&all, PLAIN)), &wanted);
+    }
+
+    #[test]
+    fn one_that_succeeded_has_read_all() {
+        let succeeded = Analysis {
+            summary: Some(Summary {
+                packets: 1_985,
+                ..Default::default()
+            }),
+            ..analysis(AnalysisState::Succeeded)
+        };
+        let told = one(&succeeded, PLAIN);
+        assert!(told.contains("\nread      all, 1,985 packets\n"), "{told}");
     }
 
     #[test]
