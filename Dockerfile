@@ -4,8 +4,7 @@
 FROM rust:1.95.0-bookworm AS build
 WORKDIR /src
 COPY . .
-# The whole workspace's features, as in the gate: the profile knows functions by what they were built with.
-RUN analyzer-service/pgo/cargo build --release --locked --workspace --bin ingest-service --bin analyzer-service --bin weir \
+RUN cargo build --release --locked --bins \
  && install -D --target-directory=/out target/release/analyzer-service target/release/ingest-service target/release/weir
 
 # The volumes' folders belong to the user, so that new volumes do too.
