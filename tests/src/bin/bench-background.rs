@@ -1,13 +1,12 @@
 //! What background analyses cost those who wait for none, and how soon those that watch
 //! are told: an upload with and without waiting for the analysis, from the seal to the
-//! first record, a cancellation, and a hundred watchers of one analysis.
+//! first record, and a cancellation. Many watchers are `bench-watch`'s.
 //!
 //!     cargo run --release -p weir-tests --bin bench-background
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
 use std::time::{Duration, Instant};
 
-use futures::future::join_all;
 use mimalloc::MiMalloc;
 use weir_shared::proto::ingest::v1::{
     AnalysisState, CaptureSpec, ListAnalysesRequest, UploadCaptureRequest,
@@ -16,7 +15,6 @@ use weir_tests::{
     analysis::inline,
     background::{Background, Watched, wanted},
     bench::{Series, table},
-    caller::channel,
     messages::{chunk, finish, open_with, spec},
     pair::{Pair, Setup},
     recordings, synth,
@@ -28,20 +26,16 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 const ROUNDS: usize = 15;
 
-/// Of one upload, and of what is watched.
+/// Of one upload.
 const CAPTURE_BYTES: usize = 64 << 20;
 
 /// An analysis of this takes much longer than its cancellation.
 const LONG_BYTES: usize = 600_000_000;
 
-const WATCHERS: usize = 100;
-const WATCHERS_ROUNDS: usize = 5;
-
 #[tokio::main]
 async fn main() {
     let capture = synth::varied(CAPTURE_BYTES);
     uploads(&capture).await;
-    watchers(&capture).await;
     cancellations().await;
 }
 
@@ -111,38 +105,6 @@ async fn until_started(background: &Background, capture: &str) -> Watched {
     }
 }
 
-/// All of them see all records of an analysis that runs, each on a connection of its own.
-async fn watchers(capture: &[u8]) {
-    let pair = Pair::start().await;
-    pair.caller().store("c", capture, 1 << 20).await;
-    println!("\n{WATCHERS_ROUNDS} analyses, watched from their start by so many");
-    let mut attached = Series::new("an attached analysis");
-    let mut all = Vec::new();
-    let mut records = 0;
-    for watchers in [1, 10, WATCHERS] {
-        let mut told = Series::new(&format!("{watchers} watchers, until all have all"));
-        let callers: Vec<_> = (0..watchers)
-            .map(|_| Background::new(channel(pair.ingest.address)))
-            .collect();
-        for _ in 0..WATCHERS_ROUNDS {
-            let begun = Instant::now();
-            let analyzed = pair.caller().analyze("c", Default::default()).await;
-            records = analyzed.unwrap().records.len();
-            attached.add_millis(begun.elapsed());
-            let begun = Instant::now();
-            let id = callers[0].start(wanted("c")).await.unwrap().analysis_id;
-            let seen = join_all(callers.iter().map(|caller| caller.watched(&id))).await;
-            told.add_millis(begun.elapsed());
-            assert!(seen.iter().all(|watched| watched.records.len() == records));
-        }
-        all.push(told);
-    }
-    all.insert(0, attached);
-    print!("{}", table("ms", &all));
-    println!("{records} records each");
-}
-
-/// From the call until it is answered, and until the analyzer takes another one.
 async fn cancellations() {
     let pair = Pair::with(Setup {
         analyzer: Some(|config| config.analyses_max = Some(1)),
