@@ -105,6 +105,7 @@ async fn until_started(background: &Background, capture: &str) -> Watched {
     }
 }
 
+/// From the call until it is answered, and until the analyzer takes another one.
 async fn cancellations() {
     let pair = Pair::with(Setup {
         analyzer: Some(|config| config.analyses_max = Some(1)),
