@@ -1,5 +1,17 @@
 //! Numbers that look random and come again with the same seed.
 
+/// How many rounds of faults, and the seed of the first ones; for a longer search, and
+/// for going back to what it found.
+pub const ROUNDS_VARIABLE: &str = "WEIR_FAULT_ROUNDS";
+pub const SEED_VARIABLE: &str = "WEIR_FAULT_SEED";
+
+/// The number in a variable of the environment, when it is set.
+#[must_use]
+pub fn variable(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().expect(name))
+}
+
 /// SplitMix64 (Steele, Lea, Flood 2014).
 #[derive(Clone, Debug)]
 pub struct Random(u64);

@@ -1,7 +1,7 @@
 //! Clients that know what they want and ask whichever instance answers until it
 //! is done: the same request again, as the contract allows.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Mutex, time::Duration};
+use std::{net::SocketAddr, sync::Mutex, time::Duration};
 
 use bytes::Bytes;
 use tokio::time::{sleep, timeout};
@@ -122,9 +122,7 @@ pub(crate) async fn live(asker: Asker<'_>, number: usize, life: &Life, bytes: &B
 async fn upload(asker: &Asker<'_>, id: &str, life: &Life, bytes: &Bytes) {
     let spec = CaptureSpec {
         analyze_on_seal: life.analyze_on_seal,
-        labels: BTreeMap::from([("round".to_owned(), id.to_owned())])
-            .into_iter()
-            .collect(),
+        labels: [("round".to_owned(), id.to_owned())].into(),
         ..spec(id)
     };
     let mut messages = vec![open_with(spec)];

@@ -21,18 +21,13 @@ mod round;
 mod services;
 
 use futures::{StreamExt as _, stream};
-use weir_tests::random::Random;
+use weir_tests::random::{ROUNDS_VARIABLE, Random, SEED_VARIABLE, variable};
 
 /// Rounds of a plain test run. The gate runs some dozens.
 const ROUNDS: u64 = 2;
 
 /// Rounds at a time: they wait for leases that run out most of the time.
 const AT_ONCE: usize = 4;
-
-/// How many rounds, and the seed of the first ones; for a longer search, and for
-/// going back to what it found.
-const ROUNDS_VARIABLE: &str = "WEIR_FAULT_ROUNDS";
-const SEED_VARIABLE: &str = "WEIR_FAULT_SEED";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_is_killed_each_event_is_handled_and_each_analysis_done_once() {
@@ -53,9 +48,4 @@ async fn whatever_is_killed_each_event_is_handled_and_each_analysis_done_once() 
     // A day without blows would show nothing.
     assert!(done.blows >= rounds);
     assert!(done.succeeded > 0);
-}
-
-fn variable(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
-    Some(text.parse().expect(name))
 }

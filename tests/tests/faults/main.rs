@@ -12,18 +12,13 @@ mod round;
 mod writer;
 
 use futures::{StreamExt as _, stream};
-use weir_tests::random::Random;
+use weir_tests::random::{ROUNDS_VARIABLE, Random, SEED_VARIABLE, variable};
 
 /// Rounds of a plain test run: a few seconds. The gate runs some hundreds.
 const ROUNDS: usize = 8;
 
 /// Rounds at a time: they wait for the disk and for timers most of the time.
 const AT_ONCE: usize = 4;
-
-/// How many rounds, and the seed of the first ones; for a longer search, and for
-/// going back to what it found.
-const ROUNDS_VARIABLE: &str = "WEIR_FAULT_ROUNDS";
-const SEED_VARIABLE: &str = "WEIR_FAULT_SEED";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_and_nothing_wrong_is_read() {
@@ -42,9 +37,4 @@ async fn nothing_acknowledged_is_lost_and_nothing_wrong_is_read() {
     // A day without faults would show nothing.
     assert!(done.kills >= rounds);
     assert!(done.failed_calls > 0);
-}
-
-fn variable(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
-    Some(text.parse().expect(name))
 }

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use weir_tests::random::Random;
+use weir_tests::random::{Random, variable};
 
 use super::{
     script::Event,
@@ -50,11 +50,6 @@ fn the_same_seed_gives_the_same_day() {
         );
         assert_eq!(first.len(), second.len());
     }
-}
-
-fn variable(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
-    Some(text.parse().expect(name))
 }
 
 /// One capture, from its first chunk until every writer has seen it whole.
