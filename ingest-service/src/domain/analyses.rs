@@ -211,23 +211,27 @@ impl Analyses {
     /// Stops an analysis for ever. It does not run any more when this returns, unless
     /// another instance has it: that one notices within a second.
     ///
+    /// It stops before the catalog has heard of it. When that fails, it goes on as
+    /// after any loss: from what is stored.
+    ///
     /// Cancel safety: a dropped call may still do it.
     ///
     /// # Errors
-    /// [`Error::AnalysisUnknown`]
+    /// [`Error::AnalysisUnknown`]; when the catalog is away.
     pub async fn cancel(self: &Arc<Self>, id: AnalysisId) -> Result<Analysis, Error> {
         let analyses = Arc::clone(self);
         let cancelled = async move {
             let ingest = &analyses.ingest;
             let now = Timestamp::now();
-            let cancelled = ingest.catalog.cancel_analysis(id, now).await?;
-            let Some(cancelled) = cancelled else {
-                return Err(Error::AnalysisUnknown(id));
-            };
+            let _held = analyses.board.hold(id);
+            let cancelled = ingest.catalog.cancel_analysis(id, now);
+            let (cancelled, ()) = tokio::join!(cancelled, analyses.board.stop(id));
+            let cancelled = cancelled?.ok_or(Error::AnalysisUnknown(id))?;
             if cancelled.ended == Some(now) {
                 analyses.metrics.cancelled();
             }
             ingest.tail.ring();
+            // It may have begun between the two.
             analyses.board.stop(id).await;
             analyses.board.changed(id);
             Ok(cancelled)

@@ -11,6 +11,10 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{StreamExt as _, stream::BoxStream};
+use sqlx::{
+    ConnectOptions as _, Executor as _,
+    sqlite::{SqliteConnectOptions, SqliteConnection},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weir_shared::store::{Durability, ObjectKey, ObjectMeta, SegmentStore, StoreError};
 
@@ -182,7 +186,7 @@ pub(crate) struct Rig {
     pub(crate) catalog: Arc<dyn Catalog>,
     pub(crate) store: Arc<FaultyStore>,
     pub(crate) shutdown: CancellationToken,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 pub(crate) const SETTINGS: Settings = Settings {
@@ -225,12 +229,21 @@ impl Rig {
             catalog,
             store,
             shutdown,
-            _directory: directory,
+            directory,
         }
     }
 
     pub(crate) async fn new() -> Self {
         Self::with(SETTINGS).await
+    }
+
+    /// Keeps every writer of the catalog waiting until it is closed.
+    pub(crate) async fn lock_catalog(&self) -> SqliteConnection {
+        let file = self.directory.path().join("catalog.db");
+        let options = SqliteConnectOptions::new().filename(file);
+        let mut other = options.connect().await.unwrap();
+        other.execute("BEGIN IMMEDIATE").await.unwrap();
+        other
     }
 
     /// The same data, as another process finds it after a restart.

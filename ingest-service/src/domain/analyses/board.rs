@@ -2,7 +2,7 @@
 //! at once and a change is seen by those that watch.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -22,6 +22,8 @@ pub(super) struct Board {
 #[derive(Debug, Default)]
 struct Lists {
     running: HashMap<AnalysisId, (u32, Tokens)>,
+    /// How many cancellations of it are not decided.
+    held: HashMap<AnalysisId, usize>,
     watched: HashMap<AnalysisId, Watched>,
 }
 
@@ -47,6 +49,13 @@ pub(super) struct Running {
     attempt: u32,
     tokens: Tokens,
     place: Option<OwnedSemaphorePermit>,
+}
+
+/// An analysis that this instance does not begin again as its own, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Held {
+    board: Arc<Board>,
+    id: AnalysisId,
 }
 
 /// One watcher.
@@ -88,9 +97,21 @@ impl Board {
         }
     }
 
-    /// What this instance runs.
+    /// What this instance runs, or holds.
     pub(super) fn running(&self) -> Vec<AnalysisId> {
-        self.lock().running.keys().copied().collect()
+        let lists = self.lock();
+        let held = lists.held.keys();
+        let held = held.filter(|id| !lists.running.contains_key(id));
+        lists.running.keys().chain(held).copied().collect()
+    }
+
+    /// Keeps an analysis from being taken up as one that this instance has lost.
+    pub(super) fn hold(self: &Arc<Self>, id: AnalysisId) -> Held {
+        *self.lock().held.entry(id).or_default() += 1;
+        Held {
+            board: Arc::clone(self),
+            id,
+        }
     }
 
     /// Stops an attempt of this instance, and waits until it has stopped.
@@ -148,6 +169,20 @@ impl Drop for Running {
         drop(lists);
         self.tokens.stopped.cancel();
         drop(self.place.take());
+        self.board.queued();
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut lists = self.board.lock();
+        if let Entry::Occupied(mut held) = lists.held.entry(self.id) {
+            *held.get_mut() -= 1;
+            if *held.get() == 0 {
+                held.remove();
+            }
+        }
+        drop(lists);
         self.board.queued();
     }
 }

@@ -1,5 +1,6 @@
 //! Analyses that are cut: by a call, a deletion, an end of the service, damage.
 
+use sqlx::Connection as _;
 use tokio::sync::Semaphore;
 
 use super::*;
@@ -19,6 +20,52 @@ async fn a_cancelled_one_has_stopped_and_keeps_what_it_found() {
     while pool.scripted.running.load(Ordering::SeqCst) > 0 {
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn a_cancelled_one_stops_before_the_catalog_has_heard_of_it() {
+    let pool = Pool::of(&[&[Find(1, 3), Hang]]).await;
+    let id = pool.start().await;
+    pool.until(id, 3).await;
+    let busy = pool.rig.lock_catalog().await;
+    let cancel = pool.analyses.cancel(id);
+    let stopped = async {
+        while pool.scripted.running.load(Ordering::SeqCst) > 0 {
+            tokio::task::yield_now().await;
+        }
+        busy.close().await.unwrap();
+    };
+    let (cancelled, ()) = tokio::join!(cancel, stopped);
+    assert_eq!(cancelled.unwrap().state, AnalysisState::Cancelled);
+    assert_eq!(pool.attempts(), [0]);
+}
+
+#[tokio::test]
+async fn what_was_stopped_and_not_cancelled_goes_on_when_that_is_known() {
+    let scripts: [&[Act]; 2] = [&[Find(1, 2), Hang], &[Find(1, 3), Summary]];
+    let settings = AnalysesSettings {
+        running_max: 0,
+        ..SETTINGS
+    };
+    let pool = Pool::with(settings, &scripts).await;
+    let id = pool.start().await;
+    let (places, lapse) = (Arc::new(Semaphore::new(1)), CancellationToken::new());
+    let look = || pool.analyses.begin_queued(&places, &lapse);
+    look().await.unwrap();
+    pool.until(id, 2).await;
+    let board = &pool.analyses.board;
+    let (first, second) = (board.hold(id), board.hold(id));
+    board.stop(id).await;
+    for held in [first, second] {
+        look().await.unwrap();
+        assert_eq!(pool.attempts(), [0]);
+        drop(held);
+    }
+    look().await.unwrap();
+    let (analysis, found) = pool.watched(id).await;
+    assert_eq!(found, [1, 2, 3]);
+    assert_eq!(analysis.state, AnalysisState::Succeeded);
+    assert_eq!(pool.attempts(), [0, 2]);
 }
 
 #[tokio::test]
