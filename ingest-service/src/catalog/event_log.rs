@@ -155,6 +155,9 @@ pub struct Subscriber {
     /// Types without their version: those of another version are for it as well,
     /// and it is told that it can't read them.
     pub families: Vec<&'static str>,
+    /// Deliveries that it was given and has. Of others that are this instance's, it has
+    /// lost sight: they are handed out again.
+    pub held: Vec<Position>,
     /// Deliveries that it can take now.
     pub room: u32,
 }

@@ -49,6 +49,7 @@ impl Ingest {
         let subscribers = handlers.iter().map(|handler| Subscriber {
             handler: handler.name(),
             families: families(&**handler),
+            held: Vec::new(),
             room: 0,
         });
         let dispatcher = Dispatcher {
@@ -116,7 +117,7 @@ impl Dispatcher {
                     self.take(done);
                 }
             }
-            // It is another instance's now.
+            // It may be another instance's now; what is still ours comes again.
             self.running.abort_all();
             while self.running.join_next().await.is_some() {}
             self.held.clear();
@@ -129,16 +130,15 @@ impl Dispatcher {
         for subscriber in &mut self.subscribers {
             let limits = self.handlers.get(subscriber.handler).map(|h| h.limits());
             let concurrency = limits.map_or(0, |limits| limits.concurrency);
-            let held = self
-                .held
-                .iter()
-                .filter(|(handler, _)| *handler == subscriber.handler);
+            let held = self.held.iter();
+            let held = held.filter(|(handler, _)| *handler == subscriber.handler);
+            subscriber.held = held.map(|(_, position)| *position).collect();
             let told = self
                 .finished
                 .iter()
                 .filter(|f| f.handler == subscriber.handler);
             // What is told in this turn makes room in it.
-            let running = held.count().saturating_sub(told.count());
+            let running = subscriber.held.len().saturating_sub(told.count());
             subscriber.room =
                 concurrency.saturating_sub(u32::try_from(running).unwrap_or(u32::MAX));
         }

@@ -1,5 +1,7 @@
 //! Deliveries: each event to each handler, in order for each capture.
 
+use std::sync::Mutex;
+
 use super::{
     events::{all_after, last},
     *,
@@ -8,7 +10,7 @@ use crate::{
     catalog::{
         Attempt, DeadFate, DeadPlace, Delivery, Finished, InstanceId, Outcome, Subscriber, Turn,
     },
-    domain::event::kind,
+    domain::event::{Position, kind},
 };
 
 const ALIVE: Duration = Duration::from_secs(3600);
@@ -17,6 +19,7 @@ pub(super) async fn suite(catalog: &dyn Catalog) {
     a_handler_gets_its_events_in_order(catalog).await;
     a_failed_delivery_waits_and_holds_only_its_capture(catalog).await;
     what_an_instance_that_is_gone_had_is_handed_out_again(catalog).await;
+    what_an_instance_has_lost_sight_of_is_handed_out_again(catalog).await;
     dead_letters_are_listed_redriven_and_dropped(catalog).await;
 }
 
@@ -26,6 +29,7 @@ struct Desk<'a> {
     handler: &'static str,
     instance: InstanceId,
     now: Timestamp,
+    given: Mutex<Vec<Position>>,
 }
 
 impl<'a> Desk<'a> {
@@ -38,6 +42,7 @@ impl<'a> Desk<'a> {
             handler,
             instance: InstanceId::generate(),
             now: NOW,
+            given: Mutex::default(),
         };
         catalog.beat(desk.instance, ALIVE).await.unwrap();
         desk
@@ -46,10 +51,28 @@ impl<'a> Desk<'a> {
     async fn colleague(&self) -> Self {
         let instance = InstanceId::generate();
         self.catalog.beat(instance, ALIVE).await.unwrap();
-        Self { instance, ..*self }
+        Self {
+            instance,
+            given: Mutex::default(),
+            ..*self
+        }
     }
 
+    /// Has all that it was given before.
     async fn turn(&self, room: u32, finished: Vec<(&Delivery, Outcome)>) -> Vec<Delivery> {
+        let held = self.given.lock().unwrap().clone();
+        let turned = self.turn_with(held, room, finished).await;
+        let positions = turned.iter().map(|delivery| delivery.event.position);
+        self.given.lock().unwrap().extend(positions);
+        turned
+    }
+
+    async fn turn_with(
+        &self,
+        held: Vec<Position>,
+        room: u32,
+        finished: Vec<(&Delivery, Outcome)>,
+    ) -> Vec<Delivery> {
         let finished = finished.into_iter().map(|(delivery, outcome)| Finished {
             handler: self.handler,
             position: delivery.event.position,
@@ -62,6 +85,7 @@ impl<'a> Desk<'a> {
             subscribers: vec![Subscriber {
                 handler: self.handler,
                 families: vec!["weir.capture.created", "weir.capture.deleted"],
+                held,
                 room,
             }],
         };
@@ -152,6 +176,33 @@ async fn a_failed_delivery_waits_and_holds_only_its_capture(catalog: &dyn Catalo
     // A dead letter holds nothing up.
     assert_eq!(seen(&fifth), [("wait-a", kind::CAPTURE_DELETED, 1)]);
     desk.turn(0, vec![(&fifth[0], Outcome::Done)]).await;
+}
+
+/// It stood still for longer than its lease, or never heard what a turn gave it.
+async fn what_an_instance_has_lost_sight_of_is_handed_out_again(catalog: &dyn Catalog) {
+    let desk = Desk::open(catalog, "out-of-sight").await;
+    for id in ["sight-a", "sight-b"] {
+        create(catalog, id, of_count(1)).await;
+    }
+    let given = desk.turn(10, vec![]).await;
+    let kept = vec![given[0].event.position];
+    let again = desk.turn_with(kept.clone(), 10, vec![]).await;
+    assert_eq!(seen(&again), [("sight-b", kind::CAPTURE_CREATED, 2)]);
+    // A colleague does not take what is ours.
+    assert!(desk.colleague().await.turn(10, vec![]).await.is_empty());
+    let all = desk.turn_with(vec![], 10, vec![]).await;
+    assert_eq!(
+        seen(&all),
+        [
+            ("sight-a", kind::CAPTURE_CREATED, 2),
+            ("sight-b", kind::CAPTURE_CREATED, 3)
+        ]
+    );
+    let done = all
+        .iter()
+        .map(|delivery| (delivery, Outcome::Done))
+        .collect();
+    assert!(desk.turn_with(kept, 10, done).await.is_empty());
 }
 
 async fn what_an_instance_that_is_gone_had_is_handed_out_again(catalog: &dyn Catalog) {

@@ -172,21 +172,29 @@ async fn claim<S: Session>(
     turn: &Turn,
     deliveries: &mut Vec<Delivery>,
 ) -> Result<(), CatalogError> {
-    let rows = sql(format!(
+    let mut due = sql(format!(
         "SELECT {}, c.attempts, c.history FROM deliveries c JOIN events e ON e.position = c.position \
-         WHERE c.handler = $1 AND c.state <> 3 \
-         AND ((c.state = 1 AND c.due_us <= $2) OR (c.state = 2 AND {})) \
-         AND NOT EXISTS (SELECT 1 FROM deliveries b WHERE b.handler = c.handler \
-         AND b.capture = c.capture AND b.state <> 3 AND b.position < c.position) \
-         ORDER BY c.position LIMIT $3",
+         WHERE c.handler = $1 AND c.state <> 3 AND ((c.state = 1 AND c.due_us <= $2) \
+         OR (c.state = 2 AND ({} OR (c.owner = $3",
         events::COLUMNS,
         instances::owner_is_gone::<S>(),
     ))
     .bind(subscriber.handler)
     .bind(turn.now.0)
-    .bind(subscriber.room)
-    .all(db)
-    .await?;
+    .bind(turn.instance.as_bytes());
+    if !subscriber.held.is_empty() {
+        let held = subscriber.held.iter().map(|held| held.0.cast_signed());
+        due = due.push(" AND c.position NOT IN ").push_list(held);
+    }
+    let rows = due
+        .push(
+            ")))) AND NOT EXISTS (SELECT 1 FROM deliveries b WHERE b.handler = c.handler \
+             AND b.capture = c.capture AND b.state <> 3 AND b.position < c.position) \
+             ORDER BY c.position LIMIT ",
+        )
+        .push_bind(subscriber.room)
+        .all(db)
+        .await?;
     if rows.is_empty() {
         return Ok(());
     }
