@@ -80,38 +80,40 @@ async fn fetch(
 }
 
 /// A file in the making. Dropped unfinished it leaves nothing behind, and what
-/// was there before stays.
+/// was there before stays. Where a pipe or a device is, that is written to.
 #[derive(Debug)]
 pub(crate) struct Copy {
+    /// As it was given.
     target: PathBuf,
-    temporary: PathBuf,
     file: File,
+    /// None in a pipe or a device.
+    naming: Option<Naming>,
     size_bytes: u64,
     crc32c: u32,
     sha256: Sha256,
-    finished: bool,
+}
+
+/// How a whole copy gets its name.
+#[derive(Debug)]
+struct Naming {
+    temporary: PathBuf,
+    /// Where the links lead to.
+    name: PathBuf,
+    is_done: bool,
 }
 
 impl Copy {
+    /// Waits for a reader where the target is a named pipe.
     pub(crate) fn begin(target: &Path) -> Result<Self, Failure> {
-        let fail = |error: io::Error| Failure::file("write", target, &error);
-        let Some(name) = target.file_name().filter(|_| !target.is_dir()) else {
-            return Err(fail(io::ErrorKind::IsADirectory.into()));
-        };
-        // Beside the target, because only there a rename is one step.
-        let mut hidden = std::ffi::OsString::from(".");
-        hidden.push(name);
-        hidden.push(format!(".{}.weir", uuid::Uuid::now_v7().simple()));
-        let temporary = target.with_file_name(hidden);
-        let file = File::create_new(&temporary).map_err(fail)?;
+        let begun = tokio::task::block_in_place(|| create(target));
+        let (file, naming) = begun.map_err(|error| Failure::file("write", target, &error))?;
         Ok(Self {
             target: target.to_owned(),
-            temporary,
             file,
+            naming,
             size_bytes: 0,
             crc32c: 0,
             sha256: Sha256::new(),
-            finished: false,
         })
     }
 
@@ -150,24 +152,58 @@ impl Copy {
 
     /// Makes it durable and gives it its name.
     pub(crate) fn finish(mut self) -> Result<(), Failure> {
+        let Some(naming) = &mut self.naming else {
+            return Ok(());
+        };
         let done = tokio::task::block_in_place(|| {
             self.file.sync_all()?;
-            fs::rename(&self.temporary, &self.target)?;
+            fs::rename(&naming.temporary, &naming.name)?;
+            naming.is_done = true;
             // A rename survives a power loss once its directory is synced.
-            match self.target.parent() {
+            match naming.name.parent() {
                 Some(parent) if parent != Path::new("") => File::open(parent)?.sync_all(),
                 _ => File::open(".")?.sync_all(),
             }
         });
-        done.map_err(|error| Failure::file("write", &self.target, &error))?;
-        self.finished = true;
-        Ok(())
+        done.map_err(|error| Failure::file("write", &self.target, &error))
     }
 }
 
-impl Drop for Copy {
+fn create(target: &Path) -> io::Result<(File, Option<Naming>)> {
+    let before = fs::metadata(target).ok();
+    if before.as_ref().is_some_and(fs::Metadata::is_dir) {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if before.as_ref().is_some_and(|before| !before.is_file()) {
+        return Ok((File::options().write(true).open(target)?, None));
+    }
+    let name = match target.is_symlink() {
+        true => fs::canonicalize(target)?,
+        false => target.to_owned(),
+    };
+    let Some(last) = name.file_name() else {
+        return Err(io::ErrorKind::IsADirectory.into());
+    };
+    // Beside the target, because only there a rename is one step.
+    let mut hidden = std::ffi::OsString::from(".");
+    hidden.push(last);
+    hidden.push(format!(".{}.weir", uuid::Uuid::now_v7().simple()));
+    let temporary = name.with_file_name(hidden);
+    let file = File::create_new(&temporary)?;
+    let naming = Naming {
+        temporary,
+        name,
+        is_done: false,
+    };
+    if let Some(before) = before {
+        file.set_permissions(before.permissions())?;
+    }
+    Ok((file, Some(naming)))
+}
+
+impl Drop for Naming {
     fn drop(&mut self) {
-        if !self.finished {
+        if !self.is_done {
             // Best effort: the command fails for a reason of its own already.
             _ = fs::remove_file(&self.temporary);
         }

@@ -1,3 +1,11 @@
+use std::{
+    io::Read as _,
+    os::{
+        fd::AsRawFd as _,
+        unix::fs::{PermissionsExt as _, symlink},
+    },
+};
+
 use super::*;
 
 fn names(dir: &Path) -> Vec<String> {
@@ -33,6 +41,46 @@ async fn a_copy_that_is_given_up_leaves_everything_as_it_was() {
     drop(copy);
     assert_eq!(fs::read(&target).unwrap(), b"before");
     assert_eq!(names(dir.path()), ["a.pcap"]);
+}
+
+/// A copy that says "capture".
+fn put(target: &Path) {
+    let mut copy = Copy::begin(target).unwrap();
+    copy.write(b"capture").unwrap();
+    copy.finish().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_stays_and_what_it_leads_to_is_replaced_with_its_mode() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, link) = (dir.path().join("a.pcap"), dir.path().join("link"));
+    fs::write(&file, "before").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    symlink("a.pcap", &link).unwrap();
+    put(&link);
+    assert!(link.is_symlink());
+    assert_eq!(fs::read(&file).unwrap(), b"capture");
+    let mode = fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(names(dir.path()), ["a.pcap", "link"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipe_is_written_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut reader, writer) = io::pipe().unwrap();
+    // As a shell names one: a link that leads nowhere in the file system.
+    let fd = format!("/proc/self/fd/{}", writer.as_raw_fd());
+    let link = dir.path().join("link");
+    symlink(&fd, &link).unwrap();
+    for target in [Path::new(&fd), &link] {
+        put(target);
+        let mut said = [0; 7];
+        reader.read_exact(&mut said).unwrap();
+        assert_eq!(&said, b"capture");
+    }
+    assert!(link.is_symlink());
+    assert_eq!(names(dir.path()), ["link"]);
 }
 
 #[test]
