@@ -140,18 +140,13 @@ pub(crate) struct Patience(ExponentialBackoff);
 
 impl Patience {
     pub(crate) fn new() -> Self {
-        // Seeded by hand: the clock tells two clients of one outage apart.
-        let seed = std::time::UNIX_EPOCH
-            .elapsed()
-            .map_or(0, |since| u64::from(since.subsec_nanos()))
-            ^ u64::from(std::process::id()) << 32;
-        let waits = ExponentialBuilder::new()
-            .with_min_delay(WAIT_MIN)
-            .with_max_delay(WAIT_MAX)
-            .with_max_times(REPEATS_MAX)
-            .with_jitter()
-            .with_jitter_seed(seed);
-        Self(waits.build())
+        Self(waits().with_max_times(REPEATS_MAX).build())
+    }
+
+    /// Of what was asked to follow, and has begun to: it waits for the service for as long
+    /// as it is away.
+    pub(crate) fn endless() -> Self {
+        Self(waits().without_max_times().build())
     }
 
     /// Something was achieved: all the patience is back.
@@ -182,6 +177,19 @@ impl Patience {
     }
 }
 
+fn waits() -> ExponentialBuilder {
+    // Seeded by hand: the clock tells two clients of one outage apart.
+    let seed = std::time::UNIX_EPOCH
+        .elapsed()
+        .map_or(0, |since| u64::from(since.subsec_nanos()))
+        ^ u64::from(std::process::id()) << 32;
+    ExponentialBuilder::new()
+        .with_min_delay(WAIT_MIN)
+        .with_max_delay(WAIT_MAX)
+        .with_jitter()
+        .with_jitter_seed(seed)
+}
+
 #[cfg(test)]
 mod tests {
     use tonic::Code;
@@ -199,6 +207,18 @@ mod tests {
             let last = patience.wait(away(), &Notes::hidden()).await;
             assert_eq!(last.unwrap_err().code(), Code::Unavailable);
             patience.restore();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_follows_waits_for_as_long_as_it_takes() {
+        let away = || status::error(Code::Unavailable, "ANALYZER_UNAVAILABLE", "away").build();
+        let mut patience = Patience::endless();
+        for _ in 0..100 * REPEATS_MAX {
+            let begun = tokio::time::Instant::now();
+            patience.wait(away(), &Notes::hidden()).await.unwrap();
+            // With its jitter.
+            assert!(begun.elapsed() <= 2 * WAIT_MAX);
         }
     }
 

@@ -24,25 +24,34 @@ pub(crate) async fn run(
         labels: args.labels.iter().cloned().collect(),
         once: !args.follow,
     };
-    let mut patience = Patience::new();
-    loop {
-        let before = request.cursor.clone();
-        match watch(&mut request, args.format, caller, output).await? {
-            Ok(()) => break,
-            Err(status) => {
-                if request.cursor != before {
-                    patience.restore();
-                }
-                let waited = patience.wait(status, &caller.notes).await;
-                waited.map_err(|status| Failure::from_status(&status))?;
-            }
-        }
-    }
+    let followed = follow(&mut request, args, caller, output).await;
     if args.format == Format::Table && !request.cursor.is_empty() {
         let cursor = &request.cursor;
         caller.notes.say(&format!("go on with --cursor {cursor}"));
     }
-    Ok(())
+    followed
+}
+
+async fn follow(
+    request: &mut WatchEventsRequest,
+    args: &args::events::Events,
+    caller: &Caller,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let mut patience = Patience::new();
+    loop {
+        let before = request.cursor.clone();
+        let Err(status) = watch(request, args.format, caller, output).await? else {
+            return Ok(());
+        };
+        if request.cursor != before && args.follow {
+            patience = Patience::endless();
+        } else if request.cursor != before {
+            patience.restore();
+        }
+        let waited = patience.wait(status, &caller.notes).await;
+        waited.map_err(|status| Failure::from_status(&status))?;
+    }
 }
 
 /// The cursor of the request follows what was shown.

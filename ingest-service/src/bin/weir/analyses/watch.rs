@@ -82,7 +82,7 @@ impl Watching<'_> {
         let answer = client.watch_analysis(request).await.map_err(Cut::Call)?;
         let mut told = answer.into_inner();
         while let Some(next) = told.message().await.map_err(Cut::Call)? {
-            patience.restore();
+            *patience = Patience::endless();
             self.take(next.event, output)?;
         }
         Ok(())
