@@ -59,8 +59,8 @@ pub trait ReadSummary: Debug + Send + Sync + 'static {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoPreview {
     #[error(
-        "capture {0} has no preview: none of its analyses has succeeded; start one, and ask \
-         again when it has"
+        "capture {0} has no preview: none of its analyses has succeeded yet; ask again when one \
+         has, or start one"
     )]
     NoAnalysis(CaptureId),
     #[error("analysis {0} has no preview yet: ask again when it has succeeded")]

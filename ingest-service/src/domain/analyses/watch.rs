@@ -105,6 +105,7 @@ impl AnalysisWatch {
     ///
     /// # Errors
     /// [`Error::Deleted`] when the capture is gone, and the analysis with it;
+    /// [`Error::BeyondRecords`] when it ends with fewer records than were passed over;
     /// [`Error::Ended`] when the call is; what was told can be asked for again.
     pub async fn next(&mut self) -> Result<Option<Seen>, Error> {
         if self.is_over {
@@ -140,8 +141,12 @@ impl AnalysisWatch {
                 self.parts.pop_front();
                 return Ok(Seen::Records(records));
             }
-            if self.latest.state.is_over() && self.after >= self.latest.records {
+            let records = self.latest.records;
+            if self.latest.state.is_over() && self.after >= records {
                 self.is_over = true;
+                if self.after > records {
+                    return Err(Error::BeyondRecords { records });
+                }
                 return Ok(self.tell_state());
             }
             if self.told != Some(state_of(&self.latest)) {

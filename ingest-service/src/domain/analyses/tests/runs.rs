@@ -21,11 +21,13 @@ async fn a_watcher_sees_records_before_the_end_and_goes_on_where_it_was() {
     let pool = Pool::of(&[&[Find(1, 3), Hang]]).await;
     let id = pool.start().await;
     let mut watch = pool.until(id, 3).await;
-    let mut late = pool.watch(id, 3).await;
-    let Some(Seen::Analysis(running)) = next(&mut late).await.unwrap() else {
-        panic!("no state");
-    };
-    assert_eq!(running.state, AnalysisState::Running);
+    let (mut late, mut beyond) = (pool.watch(id, 3).await, pool.watch(id, 4).await);
+    for watch in [&mut late, &mut beyond] {
+        let Some(Seen::Analysis(running)) = next(watch).await.unwrap() else {
+            panic!("no state");
+        };
+        assert_eq!(running.state, AnalysisState::Running);
+    }
     pool.analyses.cancel(id).await.unwrap();
     for watch in [&mut watch, &mut late] {
         let Some(Seen::Analysis(ended)) = next(watch).await.unwrap() else {
@@ -34,6 +36,10 @@ async fn a_watcher_sees_records_before_the_end_and_goes_on_where_it_was() {
         assert_eq!(ended.state, AnalysisState::Cancelled);
         assert_eq!(next(watch).await.unwrap(), None);
     }
+    // Whoever began before its end learns it there.
+    let told = next(&mut beyond).await;
+    assert!(matches!(told, Err(Error::BeyondRecords { records: 3 })));
+    assert_eq!(next(&mut beyond).await.unwrap(), None);
     let beyond = pool.analyses.watch(id, 4, CancellationToken::new()).await;
     assert!(matches!(beyond, Err(Error::BeyondRecords { records: 3 })));
 }
