@@ -10,7 +10,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures::future::join_all;
 use mimalloc::MiMalloc;
-use tokio::task::JoinHandle;
+use tokio::{
+    runtime::{Handle, Runtime},
+    task::JoinHandle,
+};
 use tokio_util::task::TaskTracker;
 use weir_shared::{
     limits::SEGMENT_BYTES_MAX,
@@ -46,11 +49,13 @@ const DEADLINE: Duration = Duration::from_millis(50);
 /// An analysis of this takes several times the deadline.
 const CAPTURE_BYTES: usize = 600_000_000;
 
-#[tokio::main]
-async fn main() {
+fn main() {
     let capture = synth::varied(CAPTURE_BYTES);
-    alone(&capture).await;
-    crowd(&capture).await;
+    let [services, clients] = std::array::from_fn(|_| Runtime::new().unwrap());
+    services.block_on(async {
+        alone(&capture).await;
+        crowd(&capture, &clients).await;
+    });
 }
 
 /// One at a time.
@@ -107,7 +112,7 @@ async fn alone(capture: &[u8]) {
 
 /// A hundred at once on all cores, the analyzer asked directly: one of them is cancelled, and all
 /// of them are.
-async fn crowd(capture: &[u8]) {
+async fn crowd(capture: &[u8], runtime: &Runtime) {
     let gate = Gate::opened();
     let pair = Pair::with(Setup {
         analyzer: Some(|config| config.analyses_max = Some(CROWD)),
@@ -116,7 +121,7 @@ async fn crowd(capture: &[u8]) {
     })
     .await;
     let stored = stored(&pair, capture).await;
-    let caller = pair.analyzer_caller();
+    let caller = Client::new(&pair, runtime);
     println!("\n{CROWD} analyses at once, one thread each; {ROUNDS} rounds, {CROWD_ROUNDS} of all");
     let mut all = Vec::new();
     for (is_read, name) in [(false, "nobody reads"), (true, "all are read")] {
@@ -157,6 +162,22 @@ async fn crowd(capture: &[u8]) {
     print!("{}", table("ms", &all));
 }
 
+/// Has its connection and its tasks on threads of its own, as a client in another process has.
+struct Client {
+    analyzer: AnalyzerCaller,
+    runtime: Handle,
+}
+
+impl Client {
+    fn new(pair: &Pair, runtime: &Runtime) -> Self {
+        let _entered = runtime.enter();
+        Self {
+            analyzer: pair.analyzer_caller(),
+            runtime: runtime.handle().clone(),
+        }
+    }
+}
+
 /// Cancels its analysis when it is dropped.
 struct Reader(JoinHandle<()>);
 
@@ -167,19 +188,20 @@ impl Drop for Reader {
 }
 
 /// As many as there are places for.
-async fn begin(caller: &AnalyzerCaller, stored: &AnalyzeRequest, is_read: bool) -> Vec<Reader> {
+async fn begin(caller: &Client, stored: &AnalyzeRequest, is_read: bool) -> Vec<Reader> {
     join_all((0..CROWD).map(|_| until_accepted(caller, stored, is_read))).await
 }
 
 /// Begins one as soon as there is a place. Who does not read it leaves it waiting.
-async fn until_accepted(caller: &AnalyzerCaller, stored: &AnalyzeRequest, is_read: bool) -> Reader {
+async fn until_accepted(caller: &Client, stored: &AnalyzeRequest, is_read: bool) -> Reader {
     loop {
-        if let Ok(mut answer) = caller.begin(stored.clone(), None).await {
-            return Reader(TaskTracker::new().spawn(async move {
+        if let Ok(mut answer) = caller.analyzer.begin(stored.clone(), None).await {
+            let read = async move {
                 while is_read && matches!(answer.message().await, Ok(Some(_))) {}
                 // Held until the reader is dropped.
                 std::future::pending::<()>().await;
-            }));
+            };
+            return Reader(TaskTracker::new().spawn_on(read, &caller.runtime));
         }
     }
 }
