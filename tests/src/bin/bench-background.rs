@@ -127,10 +127,15 @@ async fn cancellations() {
         let mut watched = background.watch(&id, 0).await.unwrap();
         watched.until(1).await;
         let begun = Instant::now();
-        background.cancel(&id).await.unwrap();
-        answered.add_millis(begun.elapsed());
-        until_idle(&pair).await;
-        idle.add_millis(begun.elapsed());
+        let cancel = async {
+            background.cancel(&id).await.unwrap();
+            answered.add_millis(begun.elapsed());
+        };
+        let taken = async {
+            until_idle(&pair).await;
+            idle.add_millis(begun.elapsed());
+        };
+        tokio::join!(cancel, taken);
     }
     print!("{}", table("ms", &[probe, answered, idle]));
 }
