@@ -117,11 +117,23 @@ impl Dispatcher {
                     self.take(done);
                 }
             }
-            // It may be another instance's now; what is still ours comes again.
-            self.running.abort_all();
-            while self.running.join_next().await.is_some() {}
-            self.held.clear();
-            self.finished.clear();
+            self.lapsed().await;
+        }
+    }
+
+    /// What runs may be another instance's now, and comes again where it is still ours. What
+    /// is done is told once the catalog hears us: that knows whose it was.
+    async fn lapsed(&mut self) {
+        self.abort().await;
+        let done = self.finished.iter();
+        self.held = done.map(|f| (f.handler, f.position)).collect();
+    }
+
+    /// Ends what runs, and takes what has just come to its end.
+    async fn abort(&mut self) {
+        self.running.abort_all();
+        while let Some(done) = self.running.join_next().await {
+            self.finished.extend(done.ok());
         }
     }
 
@@ -203,8 +215,7 @@ impl Dispatcher {
             }
         };
         if tokio::time::timeout(DRAIN_MAX, drained).await.is_err() {
-            self.running.abort_all();
-            while self.running.join_next().await.is_some() {}
+            self.abort().await;
         }
         let told: HashSet<_> = self
             .finished

@@ -76,3 +76,31 @@ async fn a_lease_that_lapsed_and_came_back_loses_no_delivery() {
     }
     assert_eq!(backlog().await.unwrap()[0].dead, 0);
 }
+
+#[tokio::test]
+async fn what_is_done_when_the_lease_lapses_is_still_told_and_not_done_again() {
+    let rig = Rig::new().await;
+    let done = |n| Finished {
+        handler: "stuck",
+        position: Position(n),
+        outcome: Outcome::Done,
+    };
+    let mut running = JoinSet::new();
+    running.spawn(async move { done(2) });
+    running.spawn(std::future::pending());
+    let mut dispatcher = Dispatcher {
+        ingest: Arc::clone(&rig.ingest),
+        handlers: Registry::default(),
+        subscribers: Vec::new(),
+        running,
+        held: (1..=3).map(|n| ("stuck", Position(n))).collect(),
+        finished: vec![done(1)],
+    };
+    // The second comes to its end, and nobody has looked.
+    tokio::task::yield_now().await;
+    dispatcher.lapsed().await;
+    let told: HashSet<_> = dispatcher.finished.iter().map(|f| f.position.0).collect();
+    assert_eq!(told, HashSet::from([1, 2]));
+    let held = HashSet::from([1, 2].map(|n| ("stuck", Position(n))));
+    assert_eq!(dispatcher.held, held);
+}
