@@ -25,7 +25,8 @@ pub(crate) async fn run(
         once: !args.follow,
     };
     let followed = follow(&mut request, args, caller, output).await;
-    if args.format == Format::Table && !request.cursor.is_empty() {
+    let has_moved = followed.is_ok() || request.cursor != args.cursor;
+    if args.format == Format::Table && has_moved && !request.cursor.is_empty() {
         let cursor = &request.cursor;
         caller.notes.say(&format!("go on with --cursor {cursor}"));
     }
