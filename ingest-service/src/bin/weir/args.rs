@@ -164,7 +164,8 @@ pub(crate) struct Captures {
 pub(crate) struct Get {
     #[arg(value_name = "ID", value_parser = value::capture_id)]
     pub(crate) id: String,
-    /// Where to; an existing file is replaced once all is read and checked
+    /// Where to; an existing file is replaced once all is read and checked, a pipe or a
+    /// device is written to as it comes
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
 }

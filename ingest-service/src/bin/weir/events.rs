@@ -11,6 +11,10 @@ use crate::{
     render::events,
 };
 
+/// The cursor that is none yet. To follow from there, a first call asks only where it is: else
+/// what happens while a call is broken would be passed by.
+const NOW: &str = "now";
+
 /// Goes on after a broken call with the event after the last one shown.
 pub(crate) async fn run(
     args: &args::events::Events,
@@ -22,7 +26,7 @@ pub(crate) async fn run(
         types: args.types.clone(),
         capture_id: args.capture.clone().unwrap_or_default(),
         labels: args.labels.iter().cloned().collect(),
-        once: !args.follow,
+        once: !args.follow || args.cursor == NOW,
     };
     let followed = follow(&mut request, args, caller, output).await;
     let has_moved = followed.is_ok() || request.cursor != args.cursor;
@@ -42,12 +46,14 @@ async fn follow(
     let mut patience = Patience::new();
     loop {
         let before = request.cursor.clone();
-        let Err(status) = watch(request, args.format, caller, output).await? else {
+        let watched = watch(request, args, &mut patience, caller, output);
+        let Err(status) = watched.await? else {
+            if std::mem::take(&mut request.once) && args.follow {
+                continue;
+            }
             return Ok(());
         };
-        if request.cursor != before && args.follow {
-            patience = Patience::endless();
-        } else if request.cursor != before {
+        if !args.follow && request.cursor != before {
             patience.restore();
         }
         let waited = patience.wait(status, &caller.notes).await;
@@ -58,7 +64,8 @@ async fn follow(
 /// The cursor of the request follows what was shown.
 async fn watch(
     request: &mut WatchEventsRequest,
-    format: Format,
+    args: &args::events::Events,
+    patience: &mut Patience,
     caller: &Caller,
     output: &mut Output,
 ) -> Result<Result<(), Status>, Failure> {
@@ -68,6 +75,9 @@ async fn watch(
         Ok(answer) => answer.into_inner(),
         Err(status) => return Ok(Err(status)),
     };
+    if args.follow {
+        *patience = Patience::endless();
+    }
     loop {
         let WatchEventsResponse { event, cursor } = match told.message().await {
             Ok(Some(told)) => told,
@@ -75,7 +85,7 @@ async fn watch(
             Err(status) => return Ok(Err(status)),
         };
         if let Some(event) = event {
-            match format {
+            match args.format {
                 Format::Table => output.text(&events::line(&event))?,
                 Format::Json => output.json(&event)?,
             }
