@@ -126,7 +126,7 @@ pub struct Config {
     pub analyses: AnalysesConfig,
     #[command(flatten)]
     pub handlers: HandlersConfig,
-    /// Between two sweeps of objects that nothing refers to, seconds.
+    /// Between two sweeps of objects that nothing refers to, seconds; sooner after a deletion.
     #[arg(long, env = "WEIR_SWEEP_INTERVAL", default_value = "600", value_parser = seconds)]
     pub sweep_interval: Duration,
     /// Objects younger than this are never swept, seconds.

@@ -127,6 +127,7 @@ impl Ingest {
             let deleted = ingest.catalog.delete(&id, Timestamp::now()).await?;
             if let Some(uid) = deleted {
                 ingest.live.deleted(uid);
+                ingest.deleted.notify_one();
             }
             Ok(deleted.is_some())
         });

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument as _;
 use weir_shared::store::{Durability, SegmentStore};
@@ -67,6 +67,8 @@ pub struct Ingest {
     pub(super) tail: Arc<Tail>,
     pub(super) event_pages: Mutex<EventPages>,
     pub(super) sealer: Sealer,
+    /// A capture was deleted here.
+    pub(super) deleted: Notify,
     pub(super) looks: Looks,
     pub(super) metrics: Metrics,
 }
@@ -121,6 +123,7 @@ impl Ingest {
             tail,
             event_pages: Mutex::default(),
             sealer: Sealer::default(),
+            deleted: Notify::new(),
             looks: Looks::default(),
             metrics: Metrics::default(),
         })

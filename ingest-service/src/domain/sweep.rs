@@ -10,6 +10,7 @@ mod window;
 use std::{collections::HashSet, pin::pin, sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt as _};
+use tokio::time::Instant;
 use weir_shared::{
     chain::Chain,
     store::{ObjectKey, ObjectMeta},
@@ -34,26 +35,47 @@ const BATCH: u32 = 200;
 /// remembered. No process holds a segment this long between write and commit.
 const DEAD_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
+/// After a deletion: whoever deletes may need the room.
+const SWEEP_SOON: Duration = match cfg!(test) {
+    true => Duration::from_millis(10),
+    false => Duration::from_secs(5),
+};
+
+/// A sweep reads what the whole store has: after a deletion the next one waits so many times as
+/// long as the last one took.
+const REST_PER_SWEEP: u32 = 10;
+
 /// Where the lists of extents that analyses read are below the store's root.
 pub const MANIFEST_PREFIX: &str = "manifest";
 
 /// When the sweeper goes, and what it spares.
 #[derive(Clone, Copy, Debug)]
 pub struct SweepSettings {
+    /// Between two sweeps, unless a capture is deleted.
     pub interval: Duration,
     /// Objects younger than this are spared: a commit may be on its way.
     pub grace: Duration,
 }
 
 impl Ingest {
-    /// Sweeps now and then, until shutdown.
+    /// Sweeps now and then, and soon after a deletion, until shutdown.
     pub async fn sweep_orphans(self: Arc<Self>, settings: SweepSettings) {
         loop {
+            let begun = Instant::now();
             if let Err(error) = self.sweep_once(settings.grace, Timestamp::now()).await {
                 tracing::warn!(error = %Chain(&error), "sweep failed");
             }
-            if !self.sleep(settings.interval).await {
+            let least = (begun.elapsed() * REST_PER_SWEEP).max(SWEEP_SOON);
+            let least = least.min(settings.interval);
+            if !self.sleep(least).await {
                 return;
+            }
+            tokio::select! {
+                biased;
+                () = self.deleted.notified() => {}
+                is_on = self.sleep(settings.interval - least) => if !is_on {
+                    return;
+                }
             }
         }
     }

@@ -44,6 +44,27 @@ async fn only_old_objects_that_nothing_refers_to_are_swept() {
 }
 
 #[tokio::test]
+async fn a_deletion_is_swept_soon() {
+    let rig = Rig::new().await;
+    let items = vec![open("cap", Declared::default()), chunk(0, "a")];
+    upload(&rig, items).await.unwrap();
+    let settings = SweepSettings {
+        interval: GRACE,
+        grace: GRACE,
+    };
+    let sweeping = Arc::clone(&rig.ingest).sweep_orphans(settings);
+    rig.ingest.tasks.spawn(sweeping);
+    rig.ingest.delete(&"cap".parse().unwrap()).await.unwrap();
+    let swept = async {
+        while !rig.store.keys().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let swept = tokio::time::timeout(Duration::from_secs(60), swept);
+    swept.await.expect("it waits for its interval");
+}
+
+#[tokio::test]
 async fn one_fault_of_the_store_does_not_keep_the_rest() {
     for prefix in ["seg", MANIFEST_PREFIX] {
         let rig = Rig::new().await;
