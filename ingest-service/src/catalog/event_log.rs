@@ -183,8 +183,10 @@ pub enum Outcome {
     Dead {
         history: Vec<Attempt>,
     },
-    /// Not tried: for another instance, at once.
-    Released,
+    /// Not tried: for any instance, from this time on.
+    Released {
+        at: Timestamp,
+    },
 }
 
 /// What an attempt failed with.

@@ -9,7 +9,11 @@
 mod attempt;
 pub mod handler;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{task::JoinSet, time::Instant};
 use weir_shared::chain::Chain;
@@ -38,6 +42,9 @@ struct Dispatcher {
     held: HashSet<(&'static str, Position)>,
     /// Of those, what is not yet told to the catalog.
     finished: Vec<Finished>,
+    /// Handlers that could do nothing: they are given nothing until then, and then one event
+    /// until they could do something about one. What does not fit may be too many at once.
+    rests: HashMap<&'static str, Timestamp>,
 }
 
 impl Ingest {
@@ -46,22 +53,27 @@ impl Ingest {
         if handlers.is_empty() {
             return;
         }
-        let subscribers = handlers.iter().map(|handler| Subscriber {
-            handler: handler.name(),
-            families: families(&**handler),
-            held: Vec::new(),
-            room: 0,
-        });
         let dispatcher = Dispatcher {
-            subscribers: subscribers.collect(),
+            subscribers: subscribers(&handlers),
             ingest: self,
             handlers,
             running: JoinSet::new(),
             held: HashSet::new(),
             finished: Vec::new(),
+            rests: HashMap::new(),
         };
         dispatcher.run().await;
     }
+}
+
+fn subscribers(handlers: &Registry) -> Vec<Subscriber> {
+    let subscribers = handlers.iter().map(|handler| Subscriber {
+        handler: handler.name(),
+        families: families(&**handler),
+        held: Vec::new(),
+        room: 0,
+    });
+    subscribers.collect()
 }
 
 fn families(handler: &dyn Handler) -> Vec<&'static str> {
@@ -139,6 +151,7 @@ impl Dispatcher {
 
     /// True when there are events that not every handler was given.
     async fn turn(&mut self) -> bool {
+        let now = Timestamp::now();
         for subscriber in &mut self.subscribers {
             let limits = self.handlers.get(subscriber.handler).map(|h| h.limits());
             let concurrency = limits.map_or(0, |limits| limits.concurrency);
@@ -151,12 +164,16 @@ impl Dispatcher {
                 .filter(|f| f.handler == subscriber.handler);
             // What is told in this turn makes room in it.
             let running = subscriber.held.len().saturating_sub(told.count());
-            subscriber.room =
-                concurrency.saturating_sub(u32::try_from(running).unwrap_or(u32::MAX));
+            let room_max = match self.rests.get(subscriber.handler) {
+                Some(until) if *until > now => 0,
+                Some(_) => concurrency.min(1),
+                None => concurrency,
+            };
+            subscriber.room = room_max.saturating_sub(u32::try_from(running).unwrap_or(u32::MAX));
         }
         let turn = Turn {
             instance: self.ingest.instance.id,
-            now: Timestamp::now(),
+            now,
             finished: self.finished.clone(),
             subscribers: self.subscribers.clone(),
         };
@@ -199,7 +216,13 @@ impl Dispatcher {
 
     fn take(&mut self, done: Result<Finished, tokio::task::JoinError>) {
         match done {
-            Ok(finished) => self.finished.push(finished),
+            Ok(finished) => {
+                match finished.outcome {
+                    Outcome::Released { at } => self.rests.insert(finished.handler, at),
+                    _ => self.rests.remove(finished.handler),
+                };
+                self.finished.push(finished);
+            }
             // The handler has a task of its own: this one has nothing that panics.
             Err(error) => {
                 tracing::error!(%error, "a delivery is held up until this service restarts")
@@ -222,13 +245,14 @@ impl Dispatcher {
             .iter()
             .map(|f| (f.handler, f.position))
             .collect();
+        let now = Timestamp::now();
         let released = self
             .held
             .difference(&told)
             .map(|&(handler, position)| Finished {
                 handler,
                 position,
-                outcome: Outcome::Released,
+                outcome: Outcome::Released { at: now },
             });
         self.finished.extend(released);
         if self.finished.is_empty() {
@@ -236,7 +260,7 @@ impl Dispatcher {
         }
         let last = Turn {
             instance: self.ingest.instance.id,
-            now: Timestamp::now(),
+            now,
             finished: self.finished,
             subscribers: Vec::new(),
         };

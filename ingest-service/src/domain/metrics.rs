@@ -55,7 +55,7 @@ impl Metrics {
             Outcome::Done => "done",
             Outcome::Again { .. } => "retried",
             Outcome::Dead { .. } => "dead",
-            Outcome::Released => "released",
+            Outcome::Released { .. } => "released",
         };
         let attributes = [
             KeyValue::new("handler", finished.handler),

@@ -166,8 +166,12 @@ async fn a_failed_delivery_waits_and_holds_only_its_capture(catalog: &dyn Catalo
         ]
     );
     assert_eq!(third[0].history, failed("once"));
-    let released = vec![(&third[0], Outcome::Released), (&third[1], Outcome::Done)];
-    let fourth = desk.turn(10, released).await;
+    let later = at.plus(Duration::from_secs(10));
+    let released = |at| (&third[0], Outcome::Released { at });
+    let both = vec![released(later), (&third[1], Outcome::Done)];
+    assert!(desk.turn(10, both).await.is_empty());
+    desk.now = later;
+    let fourth = desk.turn(10, vec![]).await;
     assert_eq!(seen(&fourth), [("wait-a", kind::CAPTURE_CREATED, 2)]);
     let dead = Outcome::Dead {
         history: failed("twice"),

@@ -105,9 +105,10 @@ async fn finish(
         ))
         .bind(turn.now.0)
         .bind(encode(history)),
-        Outcome::Released => held(format!(
-            "UPDATE deliveries SET state = 1, owner = NULL, attempts = attempts - 1 {HELD}"
-        )),
+        Outcome::Released { at } => held(format!(
+            "UPDATE deliveries SET state = 1, owner = NULL, due_us = $4, attempts = attempts - 1 {HELD}"
+        ))
+        .bind(at.0),
     };
     statement.execute(db).await?;
     Ok(())

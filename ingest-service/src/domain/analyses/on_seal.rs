@@ -63,7 +63,7 @@ impl Handler for AnalyzeOnSeal {
             Err(Error::Unknown(_)) => Ok(()),
             Err(error @ Error::AnalysisDiffers { .. }) => Err(Failure::permanent(error)),
             // Those that wait become fewer, storage comes back.
-            Err(error) => Err(Failure::transient(error)),
+            Err(error) => Err(error.into()),
         }
     }
 }

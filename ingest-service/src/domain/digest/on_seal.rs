@@ -52,7 +52,7 @@ impl Handler for DigestOnSeal {
     /// dropped here goes on and is joined by the next attempt.
     async fn handle(&self, event: &Event, _: Fact) -> Result<(), Failure> {
         let found = self.ingest.catalog.by_uid(event.capture).await;
-        let found = found.map_err(Failure::transient)?;
+        let found = found.map_err(Error::from)?;
         let Some(capture) = found.filter(|found| found.state == State::Sealed) else {
             return Ok(());
         };
@@ -66,7 +66,7 @@ impl Handler for DigestOnSeal {
             Err(error @ (Error::Corrupt { .. } | Error::ObjectMissing(_))) => {
                 Err(Failure::permanent(error))
             }
-            Err(error) => Err(Failure::transient(error)),
+            Err(error) => Err(error.into()),
         }
     }
 }

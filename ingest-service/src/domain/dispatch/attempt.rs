@@ -55,19 +55,21 @@ pub(super) async fn attempt(
         Ok(Err(panicked)) => Failure::transient(panicked),
         Err(_) => Failure::transient(format!("it took longer than {:?}", limits.timeout)),
     };
-    if shutdown.is_cancelled() && matches!(failure, Failure::Transient(_)) {
-        return Outcome::Released;
-    }
     let now = Timestamp::now();
+    if let Failure::Later { cause, pause } = &failure {
+        span.in_scope(|| tracing::warn!(error = %Chain(&**cause), ?pause, "a handler rests"));
+        let at = now.plus(*pause);
+        return Outcome::Released { at };
+    }
+    if shutdown.is_cancelled() && matches!(failure, Failure::Transient(_)) {
+        return Outcome::Released { at: now };
+    }
     history.push(Attempt {
         at_us: now.0,
         error: text(&failure),
     });
     history.drain(..history.len().saturating_sub(HISTORY_MAX));
-    let is_given_up = match failure {
-        Failure::Permanent(_) => true,
-        Failure::Transient(_) => attempt >= limits.attempts,
-    };
+    let is_given_up = matches!(failure, Failure::Permanent(_)) || attempt >= limits.attempts;
     span.in_scope(|| tracing::warn!(error = %Chain(&failure), is_given_up, "a delivery failed"));
     match is_given_up {
         true => Outcome::Dead { history },

@@ -1,10 +1,13 @@
 //! What takes events, and how it may be registered: from anywhere.
 
-use std::{collections::BTreeMap, error, fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, error::Error as StdError, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use crate::domain::event::{Event, Fact, kind};
+use crate::domain::{
+    error::Error,
+    event::{Event, Fact, kind},
+};
 
 /// Takes events of some types and does something about each.
 ///
@@ -66,7 +69,10 @@ impl Default for Limits {
     }
 }
 
-type Cause = Box<dyn error::Error + Send + Sync>;
+/// Until a handler looks again whether there is room.
+const REST_WHEN_FULL: Duration = Duration::from_secs(15);
+
+type Cause = Box<dyn StdError + Send + Sync>;
 
 /// Why a handler could not do it.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +83,14 @@ pub enum Failure {
     /// No further attempt would do better.
     #[error(transparent)]
     Permanent(Cause),
+    /// Nothing can be done for now, whatever the event: the handler is given none for so
+    /// long. That it was given this one is no attempt, however often it happens.
+    #[error("not now")]
+    Later {
+        #[source]
+        cause: Cause,
+        pause: Duration,
+    },
 }
 
 impl Failure {
@@ -86,6 +100,23 @@ impl Failure {
 
     pub fn permanent(cause: impl Into<Cause>) -> Self {
         Self::Permanent(cause.into())
+    }
+
+    pub fn later(cause: impl Into<Cause>, pause: Duration) -> Self {
+        let cause = cause.into();
+        Self::Later { cause, pause }
+    }
+}
+
+/// What an error means for a delivery: damage stays, and whoever waits for room waits as long
+/// as it takes.
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::ResultsDamaged(_) => Self::permanent(error),
+            Error::StorageFull(_) => Self::later(error, REST_WHEN_FULL),
+            _ => Self::transient(error),
+        }
     }
 }
 

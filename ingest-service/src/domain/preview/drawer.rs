@@ -69,12 +69,12 @@ impl Handler for Drawer {
             return Ok(());
         };
         let id = AnalysisId::from_str(&facts.analysis_id).map_err(Failure::permanent)?;
-        let found = self.wanted(id).await.map_err(Failure::transient)?;
+        let found = self.wanted(id).await?;
         let Some((analysis, capture)) = found else {
             return Ok(());
         };
         let images = self.draw(analysis, capture).await?;
-        self.keep(id, &images).await.map_err(Failure::transient)
+        Ok(self.keep(id, &images).await?)
     }
 }
 

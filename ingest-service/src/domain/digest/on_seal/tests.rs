@@ -69,6 +69,7 @@ async fn what_can_not_be_read_is_told_and_what_is_gone_is_not() {
             Ok(()) => "done",
             Err(Failure::Permanent(_)) => "permanent",
             Err(Failure::Transient(_)) => "transient",
+            Err(Failure::Later { .. }) => "later",
         };
         assert_eq!(told, wanted);
         let now = rig.ingest.get(&capture.id).await.unwrap();
