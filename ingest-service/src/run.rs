@@ -22,7 +22,12 @@ use crate::{
         analyses::{Analyses, AnalyzeOnSeal},
         digest::DigestOnSeal,
         dispatch::handler::Registry,
-        index::{Index, indexer::Indexer, sealed::WordsIndexer},
+        index::{
+            Index,
+            indexer::Indexer,
+            lanes::{Forgetter, ResultsIndexer},
+            sealed::WordsIndexer,
+        },
         ingest::Ingest,
         preview::Drawer,
         relay::Broker,
@@ -239,7 +244,10 @@ fn start(
         if config.handlers.digest_on_seal {
             handlers.add(Arc::new(DigestOnSeal::new(Arc::clone(&ingest))))?;
         }
-        handlers.add(Arc::<Indexer>::clone(&indexer))?;
+        for of_results in ResultsIndexer::of_each_size(&indexer) {
+            handlers.add(of_results)?;
+        }
+        handlers.add(Arc::new(Forgetter::new(Arc::clone(&indexer))))?;
         handlers.add(Arc::new(WordsIndexer::new(Arc::clone(&indexer))))?;
         let drawer = Drawer::new(Arc::clone(&ingest), Arc::new(SummaryReader));
         handlers.add(Arc::new(drawer))?;

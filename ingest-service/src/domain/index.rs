@@ -4,6 +4,7 @@
 //! again from the catalog and the store.
 
 pub mod indexer;
+pub mod lanes;
 mod rebuild;
 pub mod sealed;
 pub mod words;
@@ -32,16 +33,15 @@ pub trait Index: Debug + Send + Sync + 'static {
     /// Writes some of it. Nobody finds it yet.
     async fn add(&self, run: Run, records: &[IndexRecord]) -> Result<(), CatalogError>;
 
-    /// From now on what this run has written is found, of `records` records, and
-    /// nothing else of the capture.
+    /// From now on what this run has written is found, and nothing else of the capture.
     ///
     /// # Errors
-    /// [`CatalogError::Unavailable`] when another run of the capture has taken
-    /// some of it away: begin again.
+    /// [`CatalogError::Unavailable`] when another run of the capture came in between:
+    /// look again, and begin again.
     async fn publish(
         &self,
         capture: &IndexedCapture,
-        run: (AnalysisId, Run, u64),
+        written: Written,
         text: &Text,
     ) -> Result<(), CatalogError>;
 
@@ -73,6 +73,16 @@ pub trait Index: Debug + Send + Sync + 'static {
 /// One writing of what an analysis has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run(pub i64);
+
+/// What a run has written.
+#[derive(Clone, Copy, Debug)]
+pub struct Written {
+    pub run: Run,
+    pub analysis: AnalysisId,
+    pub records: u64,
+    /// The analysis that was found until now, in whose place it comes.
+    pub instead_of: Option<AnalysisId>,
+}
 
 /// A capture as it is found.
 #[derive(Clone, Debug)]

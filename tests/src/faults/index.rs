@@ -8,6 +8,7 @@ use ingest_service::{
         id::Uid,
         index::{
             FoundCapture, FoundRecord, Index, IndexRecord, IndexedCapture, RecordQuery, Run,
+            Written,
             words::{Text, Words},
         },
     },
@@ -42,10 +43,10 @@ impl Index for FaultyIndex {
     async fn publish(
         &self,
         capture: &IndexedCapture,
-        run: (AnalysisId, Run, u64),
+        written: Written,
         text: &Text,
     ) -> Result<(), CatalogError> {
-        fated(&self.faults, self.index.publish(capture, run, text)).await
+        fated(&self.faults, self.index.publish(capture, written, text)).await
     }
 
     async fn publish_words(&self, captures: &[(IndexedCapture, Text)]) -> Result<(), CatalogError> {

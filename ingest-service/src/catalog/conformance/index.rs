@@ -13,7 +13,7 @@ use crate::{
         id::Uid,
         index::{
             AddressRange, Field, FoundRecord, Host, Index, IndexRecord, IndexedCapture,
-            RecordQuery, Run, mapped,
+            RecordQuery, Run, Written, mapped,
             words::{Text, Words},
         },
         time::Timestamp,
@@ -57,12 +57,20 @@ fn record(sequence: u64, time_us: i64, client: &str, server: &str) -> IndexRecor
 async fn publish(index: &dyn Index, capture: &IndexedCapture, records: &[IndexRecord]) -> Run {
     let run = index.begin(capture.uid).await.unwrap();
     index.add(run, records).await.unwrap();
-    let whole = (AnalysisId::generate(), run, records.len() as u64);
-    index
-        .publish(capture, whole, &Text::default())
-        .await
-        .unwrap();
+    let there = index.indexed(capture.uid).await.unwrap().flatten();
+    let whole = written(run, records.len() as u64, there);
+    let published = index.publish(capture, whole, &Text::default()).await;
+    published.unwrap();
     run
+}
+
+fn written(run: Run, records: u64, instead_of: Option<AnalysisId>) -> Written {
+    Written {
+        run,
+        analysis: AnalysisId::generate(),
+        records,
+        instead_of,
+    }
 }
 
 async fn words(index: &dyn Index, capture: &IndexedCapture, text: &Text) {
@@ -285,10 +293,16 @@ async fn only_whole_runs_are_found_and_the_last_of_a_capture(index: &dyn Index) 
     index.add(cut, &[record(1, 1, "", "")]).await.unwrap();
     assert_eq!(query(index, RecordQuery::default()).await, []);
     // It says more than there is.
-    let more = (AnalysisId::generate(), cut, 2);
+    let more = written(cut, 2, None);
     let refused = index.publish(&one, more, &Text::default()).await;
     assert!(matches!(refused, Err(CatalogError::Unavailable(_))));
     publish(index, &one, &[record(2, 1, "", "")]).await;
+    // It has not seen that one.
+    for instead_of in [None, Some(AnalysisId::generate())] {
+        let blind = written(cut, 1, instead_of);
+        let refused = index.publish(&one, blind, &Text::default()).await;
+        assert!(matches!(refused, Err(CatalogError::Unavailable(_))));
+    }
     let last = publish(index, &one, &[record(3, 1, "", ""), record(4, 1, "", "")]).await;
     // Words alone take nothing away.
     words(index, &one, &Text::default()).await;

@@ -18,7 +18,7 @@ use crate::domain::{
     analysis::AnalysisId,
     id::Uid,
     index::{
-        FoundCapture, FoundRecord, Index, IndexRecord, IndexedCapture, RecordQuery, Run,
+        FoundCapture, FoundRecord, Index, IndexRecord, IndexedCapture, RecordQuery, Run, Written,
         words::{Text, Words},
     },
 };
@@ -49,10 +49,10 @@ where
     async fn publish(
         &self,
         capture: &IndexedCapture,
-        run: (AnalysisId, Run, u64),
+        written: Written,
         text: &Text,
     ) -> Result<(), CatalogError> {
-        change!(self, db => captures::publish(db, capture, Some(run), text))
+        change!(self, db => captures::publish(db, capture, Some(written), text))
     }
 
     async fn publish_words(&self, captures: &[(IndexedCapture, Text)]) -> Result<(), CatalogError> {

@@ -1,6 +1,7 @@
 //! The pool with an analyzer that does as it is told.
 
 mod cuts;
+mod indexed;
 mod on_seal;
 mod runs;
 

@@ -1,17 +1,17 @@
-//! The handler that keeps the index: what is found goes in, what is deleted goes out.
+//! What keeps the index: what is found goes in, what is deleted goes out.
+//!
+//! Several handlers do so side by side, in no order between them: a capture that is deleted
+//! meanwhile is forgotten by whoever comes last, and what is found is the best of a capture's
+//! analyses, whichever was written last.
 
-use std::{str::FromStr as _, sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use async_trait::async_trait;
-
-use super::{Field, Index, IndexedCapture, ReadRecords, Run, words::Text};
+use super::{Field, Index, IndexedCapture, ReadRecords, Run, Written, words::Text};
 use crate::domain::{
     analyses::Analyses,
     analysis::{Analysis, AnalysisId, AnalysisState},
     capture::{Capture, State},
-    dispatch::handler::{Failure, Handler, Limits},
     error::Error,
-    event::{Event, Fact, kind},
     grouped::Grouped,
     id::Uid,
     ingest::Ingest,
@@ -24,9 +24,6 @@ const CLEANED_PER_TRANSACTION: u32 = 5_000;
 /// Parts of results that are looked up at once.
 const PARTS_PER_LOOK: u32 = 64;
 
-/// Far above what a capture of tens of millions of records takes.
-const TIMEOUT: Duration = Duration::from_secs(3600);
-
 /// See the module.
 #[derive(Debug)]
 pub struct Indexer {
@@ -34,53 +31,6 @@ pub struct Indexer {
     pub(super) analyses: Arc<Analyses>,
     pub(super) index: Arc<dyn Index>,
     pub(super) reader: Arc<dyn ReadRecords>,
-}
-
-#[async_trait]
-impl Handler for Indexer {
-    fn name(&self) -> &'static str {
-        "index"
-    }
-
-    fn kinds(&self) -> &'static [&'static str] {
-        &[
-            kind::CAPTURE_DELETED,
-            kind::CAPTURE_EXPIRED,
-            kind::ANALYSIS_SUCCEEDED,
-            kind::ANALYSIS_FAILED,
-            kind::ANALYSIS_CANCELLED,
-        ]
-    }
-
-    fn limits(&self) -> Limits {
-        Limits {
-            // SQLite writes one after the other anyway.
-            concurrency: 2,
-            timeout: TIMEOUT,
-            ..Limits::default()
-        }
-    }
-
-    /// What it writes replaces what was there: an event that comes again changes
-    /// nothing.
-    async fn handle(&self, event: &Event, fact: Fact) -> Result<(), Failure> {
-        let done = match fact {
-            Fact::CaptureDeleted(_) | Fact::CaptureExpired(_) => self.forget(event.capture).await,
-            Fact::AnalysisSucceeded(facts)
-            | Fact::AnalysisFailed(facts)
-            | Fact::AnalysisCancelled(facts) => {
-                let id = AnalysisId::from_str(&facts.analysis_id).map_err(Failure::permanent)?;
-                self.results_of(id).await
-            }
-            _ => Ok(()),
-        };
-        match done {
-            // Gone with its capture while it was read: that is told as well.
-            Ok(()) | Err(Error::AnalysisUnknown(_)) => Ok(()),
-            Err(error @ Error::ResultsDamaged(_)) => Err(Failure::permanent(error)),
-            Err(error) => Err(Failure::transient(error)),
-        }
-    }
 }
 
 impl Indexer {
@@ -117,36 +67,49 @@ impl Indexer {
     }
 
     /// What an analysis has found. One that did not succeed never replaces one
-    /// that did. `Error::AnalysisUnknown` when it is gone.
-    pub(super) async fn results_of(&self, id: AnalysisId) -> Result<(), Error> {
-        let analysis = self.analyses.get(id).await?;
+    /// that did.
+    pub(super) async fn results_of(&self, analysis: &Analysis) -> Result<(), Error> {
         let Some(capture) = self.sealed(analysis.capture).await? else {
             return Ok(());
         };
-        if !self.is_better(&analysis).await? {
+        let there = self.index.indexed(capture.uid).await?.flatten();
+        if let Some(there) = there
+            && !self.is_better(analysis, there).await?
+        {
             return Ok(());
         }
-        let mut text = about(&capture);
-        let run = self.index.begin(capture.uid).await?;
-        let records = self.add_all(&analysis, run, &mut text).await?;
-        let run = (analysis.id, run, records);
-        self.index.publish(&indexed(&capture), run, &text).await?;
-        if text.is_cut {
-            tracing::info!(capture.id = %capture.id, "a capture has more words than are indexed");
-        }
-        while self
-            .index
-            .clean(capture.uid, CLEANED_PER_TRANSACTION)
-            .await?
-        {}
+        let written = self.write(&capture, analysis, there).await;
+        // Also what was not written whole: it would take room until the next attempt.
+        let cleaned = self.clean(capture.uid).await;
+        written.and(cleaned)?;
         self.forget_if_gone(capture.uid).await
     }
 
-    /// Than what is indexed of its capture.
-    async fn is_better(&self, analysis: &Analysis) -> Result<bool, Error> {
-        let Some(Some(there)) = self.index.indexed(analysis.capture).await? else {
-            return Ok(true);
+    async fn write(
+        &self,
+        capture: &Capture,
+        analysis: &Analysis,
+        instead_of: Option<AnalysisId>,
+    ) -> Result<(), Error> {
+        let mut text = about(capture);
+        let run = self.index.begin(capture.uid).await?;
+        let written = Written {
+            run,
+            analysis: analysis.id,
+            records: self.add_all(analysis, run, &mut text).await?,
+            instead_of,
         };
+        self.index
+            .publish(&indexed(capture), written, &text)
+            .await?;
+        if text.is_cut {
+            tracing::info!(capture.id = %capture.id, "a capture has more words than are indexed");
+        }
+        Ok(())
+    }
+
+    /// Than another one of its capture, whose results are found.
+    async fn is_better(&self, analysis: &Analysis, there: AnalysisId) -> Result<bool, Error> {
         if there == analysis.id {
             return Ok(false);
         }
@@ -195,6 +158,11 @@ impl Indexer {
 
     pub(super) async fn forget(&self, uid: Uid) -> Result<(), Error> {
         self.index.forget(uid).await?;
+        self.clean(uid).await
+    }
+
+    /// Removes what nobody finds.
+    async fn clean(&self, uid: Uid) -> Result<(), Error> {
         while self.index.clean(uid, CLEANED_PER_TRANSACTION).await? {}
         Ok(())
     }

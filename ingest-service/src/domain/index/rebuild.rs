@@ -82,7 +82,7 @@ impl Indexer {
         ] {
             let newest: Vec<Analysis> = self.analyses.list(&of(state)).await?;
             if let Some(newest) = newest.first() {
-                match self.results_of(newest.id).await {
+                match self.results_of(newest).await {
                     // Damage is told where it is asked for, and holds up no other.
                     Err(Error::ResultsDamaged(_) | Error::AnalysisUnknown(_)) => {}
                     done => return done,

@@ -14,8 +14,7 @@ use crate::domain::{
 /// Captures at once: so many share a transaction of the index when many small ones are sealed.
 const CONCURRENCY: u32 = 32;
 
-/// See the module. It goes its own way beside [`Indexer`]: a capture that is deleted in
-/// between is forgotten by whoever comes last.
+/// See the module.
 #[derive(Debug)]
 pub struct WordsIndexer {
     indexer: Arc<Indexer>,
@@ -50,6 +49,6 @@ impl Handler for WordsIndexer {
     /// Words never replace what is there: an event that comes again changes nothing.
     async fn handle(&self, event: &Event, _: Fact) -> Result<(), Failure> {
         let done = self.indexer.words_of(event.capture, &self.grouped).await;
-        done.map_err(Failure::transient)
+        done.map_err(Failure::from)
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     domain::{
         analysis::AnalysisId,
         id::Uid,
-        index::{IndexedCapture, Run, words::Text},
+        index::{IndexedCapture, Run, Written, words::Text},
     },
 };
 
@@ -36,25 +36,22 @@ pub(super) async fn begin(db: &mut impl Session, capture: Uid) -> Result<Run, Ca
 pub(super) async fn publish<S: Session>(
     db: &mut S,
     capture: &IndexedCapture,
-    run: Option<(AnalysisId, Run, u64)>,
+    written: Option<Written>,
     text: &Text,
 ) -> Result<(), CatalogError> {
-    let (analysis, number) = match &run {
-        Some((analysis, run, records)) => {
-            check_whole(db, *run, *records).await?;
-            (Some(analysis.as_bytes()), Some(run.0))
-        }
-        None => (None, None),
-    };
+    if let Some(written) = &written {
+        check_whole(db, written).await?;
+    }
     // Words alone never take the place of records.
-    let there = match run {
+    let there = match written {
         Some(_) => {
             "DO UPDATE SET capture_id = excluded.capture_id, file_name = excluded.file_name, \
-             analysis = excluded.analysis, run = excluded.run"
+             analysis = excluded.analysis, run = excluded.run \
+             WHERE index_captures.analysis IS NOT DISTINCT FROM $7"
         }
         None => "DO NOTHING",
     };
-    let published = sql(format!(
+    let insert = sql(format!(
         "INSERT INTO index_captures (id, capture, capture_id, file_name, analysis, run) \
          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (capture) {there} RETURNING id"
     ))
@@ -62,12 +59,17 @@ pub(super) async fn publish<S: Session>(
     .bind(capture.uid.as_bytes())
     .bind(capture.id.as_str())
     .bind(&*capture.file_name)
-    .bind(analysis)
-    .bind(number)
-    .optional(db)
-    .await?;
-    let Some(published) = published else {
-        return Ok(());
+    .bind(written.as_ref().map(|w| w.analysis.as_bytes()))
+    .bind(written.as_ref().map(|w| w.run.0));
+    let insert = match &written {
+        Some(written) => insert.bind(written.instead_of.as_ref().map(AnalysisId::as_bytes)),
+        None => insert,
+    };
+    let Some(published) = insert.optional(db).await? else {
+        return match written {
+            Some(_) => Err(CatalogError::Unavailable(Box::new(CameBetween))),
+            None => Ok(()),
+        };
     };
     text::replace(db, row::required(&published, "id")?, text).await
 }
@@ -85,19 +87,20 @@ pub(super) async fn publish_words<S: Session>(
     Ok(())
 }
 
-async fn check_whole(db: &mut impl Session, run: Run, records: u64) -> Result<(), CatalogError> {
-    let counted = sql("SELECT count(*) AS records FROM index_records WHERE run = $1").bind(run.0);
-    let counted = counted.optional(db).await?;
+/// Another run removes what this one has written, once it is found itself.
+async fn check_whole(db: &mut impl Session, written: &Written) -> Result<(), CatalogError> {
+    let counted = sql("SELECT count(*) AS records FROM index_records WHERE run = $1");
+    let counted = counted.bind(written.run.0).optional(db).await?;
     let there: u64 = counted.map_or(Ok(0), |counted| row::required(&counted, "records"))?;
-    match there == records {
+    match there == written.records {
         true => Ok(()),
-        false => Err(CatalogError::Unavailable(Box::new(TakenAway))),
+        false => Err(CatalogError::Unavailable(Box::new(CameBetween))),
     }
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("another service has indexed the capture meanwhile")]
-struct TakenAway;
+#[error("the capture was indexed by another run meanwhile")]
+struct CameBetween;
 
 pub(super) async fn indexed(
     db: &mut impl Session,
