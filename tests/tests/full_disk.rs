@@ -17,13 +17,18 @@ use tonic::Code;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
-use weir_shared::proto::ingest::v1::{CaptureState, PutOutcome};
+use weir_shared::proto::ingest::v1::{
+    CaptureSpec, CaptureState, DeleteCaptureRequest, ListDeadLettersRequest, PutOutcome,
+    QueryRecordsRequest, events_service_client::EventsServiceClient,
+    search_service_client::SearchServiceClient,
+};
 use weir_tests::{
     caller::{Caller, channel},
     errors::{check_refused, check_unavailable},
-    messages::{chunk, finish, open},
+    messages::{chunk, finish, open, open_with, spec},
     process::Process,
     random::noise,
+    synth,
     until::until,
 };
 
@@ -60,12 +65,15 @@ fn fill(file: &Path, bytes_max: usize) {
 }
 
 async fn service(store: &Path, catalog: &Path) -> Process {
-    let args = [
-        &format!("--store=file://{}/store", store.display()),
-        &format!("--catalog=sqlite://{}/catalog.db", catalog.display()),
-    ];
+    service_with(store, catalog, &[]).await
+}
+
+async fn service_with(store: &Path, catalog: &Path, more: &[&str]) -> Process {
+    let store = format!("--store=file://{}/store", store.display());
+    let catalog = format!("--catalog=sqlite://{}/catalog.db", catalog.display());
+    let args = [&[&*store, &*catalog], more].concat();
     let program = env!("CARGO_BIN_EXE_test-ingest-service");
-    Process::start(program, &args.map(String::as_str), &[]).await
+    Process::start(program, &args, &[]).await
 }
 
 fn data(index: u32) -> Vec<u8> {
@@ -191,6 +199,99 @@ async fn a_service_that_starts_on_a_full_disk_is_ready_when_there_is_room() {
     fs::remove_file(&ballast).unwrap();
     until_serving(&service).await;
     caller.upload(whole()).await.unwrap();
+    service.kill().await;
+}
+
+/// Flows of a capture whose index takes a multiple of its size.
+const FLOWS: u32 = 6_000;
+
+/// Stores one that is analyzed, and so indexed.
+async fn store_analyzed(caller: &Caller, id: &str) {
+    let spec = CaptureSpec {
+        analyze_on_seal: Some(true),
+        ..spec(id)
+    };
+    let data = synth::many_flows(FLOWS);
+    let half = data.len() / 2;
+    let messages = vec![
+        open_with(spec),
+        chunk(0, &data[..half]),
+        chunk(1, &data[half..]),
+        finish(2),
+    ];
+    caller.upload(messages).await.unwrap();
+}
+
+async fn until_found(service: &Process, id: &str) {
+    let client = SearchServiceClient::new(channel(service.address));
+    let request = || QueryRecordsRequest {
+        capture_id: id.to_owned(),
+        page_size: 1,
+        ..QueryRecordsRequest::default()
+    };
+    until("its records are found", || async {
+        let found = client.clone().query_records(request()).await.unwrap();
+        (!found.into_inner().records.is_empty()).then_some(())
+    })
+    .await;
+}
+
+async fn delete(service: &Process, id: &str) {
+    let request = DeleteCaptureRequest {
+        capture_id: id.to_owned(),
+        ..DeleteCaptureRequest::default()
+    };
+    let mut client = service.caller().rpc;
+    client.delete_capture(request).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs a small file system: .ci/run full_disk"]
+async fn the_index_gives_way_to_captures_and_a_full_disk_to_deletions() {
+    let small = small_disk();
+    let store = format!("--store=file://{}/store", small.path().display());
+    let program = env!("CARGO_BIN_EXE_test-analyzer-service");
+    let analyzer = Process::start(program, &[&store], &[]).await;
+    let service = service_with(
+        small.path(),
+        small.path(),
+        &[&format!("--analyzer=http://{}", analyzer.address)],
+    )
+    .await;
+    let caller = service.caller();
+    for id in ["d", "e"] {
+        caller.upload(vec![open(id)]).await.unwrap();
+    }
+    for id in ["a", "b", "c", "f", "g"] {
+        store_analyzed(&caller, id).await;
+    }
+    until_found(&service, "a").await;
+    // Not all that was found fits.
+    service.logs("a handler rests").await;
+    let mut large = 0;
+    let refused = loop {
+        match caller.put("d", large, data(large)).await {
+            Ok(_) => large += 1,
+            Err(status) => break Err::<(), _>(status),
+        }
+        assert!(large < CHUNKS, "it is never full");
+    };
+    assert!(large > 0, "the index took what is for captures");
+    check_refused(refused, Code::ResourceExhausted, "STORAGE_FULL");
+    for id in ["a", "b", "d", "g"] {
+        delete(&service, id).await;
+    }
+    until("there is room", || async {
+        caller.put("e", 0, data(0)).await.ok()
+    })
+    .await;
+    for id in ["c", "f"] {
+        until_found(&service, id).await;
+    }
+    let mut events = EventsServiceClient::new(channel(service.address));
+    let all = ListDeadLettersRequest::default();
+    let dead = events.list_dead_letters(all).await.unwrap().into_inner();
+    assert_eq!(dead.dead_letters, []);
     service.kill().await;
 }
 

@@ -7,7 +7,9 @@ use url::Url;
 use weir_shared::store::may_pass;
 
 use super::{
-    Catalog, PostgresCatalog, SqliteCatalog, postgres::PostgresIndex, sql::is_away,
+    Catalog, PostgresCatalog, SqliteCatalog,
+    postgres::PostgresIndex,
+    sql::{Room, is_away},
     sqlite::SqliteIndex,
 };
 use crate::domain::index::Index;
@@ -71,6 +73,7 @@ pub async fn open_with_index(url: &str) -> Result<(Arc<dyn Catalog>, Arc<dyn Ind
             let index = PostgresIndex {
                 writers: catalog.writers.clone(),
                 readers: catalog.readers.clone(),
+                room: Room::SERVER,
             };
             Ok((Arc::new(catalog), Arc::new(index)))
         }

@@ -17,7 +17,15 @@ use object_store::{
 };
 
 use super::{
-    Durability, ObjectKey, ObjectMeta, OpenError, SegmentStore, StoreError, convert::listed,
+    Durability, ObjectKey, ObjectMeta, OpenError, Reserve, SegmentStore, StoreError,
+    convert::listed,
+};
+
+/// What objects leave of their file system: a catalog on it that is to note a deletion, or how
+/// far an upload has come, needs some room itself.
+pub const DIRECTORY_RESERVE: Reserve = Reserve {
+    bytes_max: 16 << 20,
+    part: 16,
 };
 
 /// Objects as files. A put is temporary file, fsync, link, fsync of the
@@ -69,6 +77,12 @@ pub fn create_synced(directory: &Path) -> std::io::Result<()> {
 #[async_trait]
 impl SegmentStore for DirectoryStore {
     async fn put(&self, key: &ObjectKey, body: Vec<Bytes>) -> Result<(), StoreError> {
+        let root = self.root.clone();
+        // A file system may take its time to answer.
+        let has_room = tokio::task::spawn_blocking(move || DIRECTORY_RESERVE.check(&root, 0));
+        if let Ok(Err(full)) = has_room.await {
+            return Err(StoreError::Full(Box::new(full)));
+        }
         let payload = PutPayload::from_iter(body);
         self.backend
             .put_opts(&key.into(), payload, PutMode::Create.into())

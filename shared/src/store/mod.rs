@@ -6,6 +6,7 @@ mod convert;
 mod directory;
 mod key;
 mod open;
+mod reserve;
 mod s3;
 
 use std::{error::Error, fmt::Debug, ops::Range, time::SystemTime};
@@ -15,9 +16,10 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 
 pub use conformance::conformance;
-pub use directory::{DirectoryStore, create_synced};
+pub use directory::{DIRECTORY_RESERVE, DirectoryStore, create_synced};
 pub use key::{InvalidKey, ObjectKey};
 pub use open::{OpenError, directory_url, may_pass, open, open_with, without_secrets};
+pub use reserve::{NoRoom, Reserve};
 pub use s3::S3Store;
 
 /// Immutable objects under keys.

@@ -48,6 +48,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     now_us: "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)",
     text: TextEngine::TsVector,
     json_object: "json_object_agg(name, value)",
+    reusable_bytes: None,
     numbers_of_second: "(SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($2 AS json)))",
     values_without_names: false,
     patience: Some(PATIENCE),

@@ -4,6 +4,7 @@
 mod captures;
 mod query;
 mod records;
+mod room;
 mod text;
 
 use async_trait::async_trait;
@@ -23,6 +24,7 @@ use crate::domain::{
     },
 };
 
+pub(crate) use room::Room;
 pub(crate) use text::TextEngine;
 
 /// See the module.
@@ -30,6 +32,24 @@ pub(crate) use text::TextEngine;
 pub(crate) struct SqlIndex<DB: Database> {
     pub(in crate::catalog) writers: Pool<DB>,
     pub(in crate::catalog) readers: Pool<DB>,
+    pub(in crate::catalog) room: Room,
+}
+
+impl<DB> SqlIndex<DB>
+where
+    DB: Database,
+    DB::Connection: Session,
+{
+    /// # Errors
+    /// [`CatalogError::Full`] when what room there is is left to others.
+    async fn check_room(&self) -> Result<(), CatalogError> {
+        let checked = self.room.check(0).await;
+        let (Err(_), Some(asked)) = (&checked, DB::Connection::DIALECT.reusable_bytes) else {
+            return checked;
+        };
+        let reusable = read!(self, db => room::reusable(db, asked))?;
+        self.room.check(reusable).await
+    }
 }
 
 #[async_trait]
@@ -39,10 +59,12 @@ where
     DB::Connection: Session,
 {
     async fn begin(&self, capture: Uid) -> Result<Run, CatalogError> {
+        self.check_room().await?;
         change!(self, db => captures::begin(db, capture))
     }
 
     async fn add(&self, run: Run, records: &[IndexRecord]) -> Result<(), CatalogError> {
+        self.check_room().await?;
         change!(self, db => records::add(db, run, records))
     }
 
@@ -52,10 +74,12 @@ where
         written: Written,
         text: &Text,
     ) -> Result<(), CatalogError> {
+        self.check_room().await?;
         change!(self, db => captures::publish(db, capture, Some(written), text))
     }
 
     async fn publish_words(&self, captures: &[(IndexedCapture, Text)]) -> Result<(), CatalogError> {
+        self.check_room().await?;
         change!(self, db => captures::publish_words(db, captures))
     }
 

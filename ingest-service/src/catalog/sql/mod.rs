@@ -32,7 +32,7 @@ use weir_shared::store::Durability;
 pub(super) use error::is_away;
 #[cfg(test)]
 pub(super) use error::is_conflict;
-pub(super) use index::{SqlIndex, TextEngine};
+pub(super) use index::{Room, SqlIndex, TextEngine};
 pub(super) use session::{Dialect, Session};
 
 use super::{

@@ -39,6 +39,8 @@ pub(crate) struct Dialect {
     pub(crate) text: TextEngine,
     /// Aggregates names and values to one JSON object.
     pub(crate) json_object: &'static str,
+    /// Asks for the `bytes` that the database's file has free inside; none: it is a server's.
+    pub(crate) reusable_bytes: Option<&'static str>,
     /// The numbers of the JSON array that is the second value.
     pub(crate) numbers_of_second: &'static str,
     /// Whether `?` is a value. To SQLite `$1` is a name, of which each is looked for among

@@ -29,6 +29,9 @@ pub(super) const DIALECT: Dialect = Dialect {
     now_us: "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
     text: TextEngine::Fts5,
     json_object: "json_group_object(name, value)",
+    reusable_bytes: Some(
+        "SELECT freelist_count * page_size AS bytes FROM pragma_freelist_count, pragma_page_size",
+    ),
     numbers_of_second: "(SELECT value FROM json_each($2))",
     values_without_names: true,
     patience: None,

@@ -12,7 +12,7 @@ use sqlx::{
 use weir_shared::store::create_synced;
 
 use super::{SqliteCatalog, SqliteIndex};
-use crate::catalog::OpenError;
+use crate::catalog::{OpenError, sql::Room};
 
 /// How long a transaction waits for another process's: far above any commit,
 /// below what a caller waits for.
@@ -31,6 +31,10 @@ const READERS: u32 = 4;
 /// Pages that the index's writer keeps, in KiB by SQLite's minus: thousands of records in one
 /// transaction go to places all over its indexes, which the usual 2 MiB write and read again.
 const INDEX_CACHE: &str = "-16384";
+
+/// Of the index's log, bytes, once what is in it has gone to the file: a large transaction gives
+/// back what it took.
+const INDEX_LOG_LIMIT: &str = "16777216";
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 static INDEX_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite-index");
@@ -54,7 +58,12 @@ impl SqliteIndex {
     pub(in crate::catalog) async fn open_beside(catalog: &str) -> Result<Self, OpenError> {
         let url = format!("{catalog}-index");
         let (writers, readers) = open_file(&url, &INDEX_MIGRATIONS, Some(INDEX_CACHE)).await?;
-        Ok(Self { writers, readers })
+        let room = Room::beside(writers.connect_options().get_filename());
+        Ok(Self {
+            writers,
+            readers,
+            room,
+        })
     }
 }
 
@@ -87,7 +96,10 @@ async fn open_file(
         .max_lifetime(None)
         .idle_timeout(None);
     let writer = match writer_cache {
-        Some(size) => options.clone().pragma("cache_size", size),
+        Some(size) => options
+            .clone()
+            .pragma("cache_size", size)
+            .pragma("journal_size_limit", INDEX_LOG_LIMIT),
         None => options.clone(),
     };
     let writers = connect(&writers, &writer).await?;
