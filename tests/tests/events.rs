@@ -114,6 +114,9 @@ async fn what_happened_is_told_first_and_then_what_happens() {
     let mut new = watch(&pair, from("now")).await.unwrap();
     store(&caller, "b", "south").await;
     delete(&caller, "a").await;
+    // Before all else it is told where it is.
+    let now = next(&mut new).await.unwrap();
+    assert_eq!((now.event, &now.cursor), (None, &cursor));
     let wanted = [
         ("b", kind::CAPTURE_CREATED),
         ("b", kind::CAPTURE_SEALED),

@@ -94,6 +94,8 @@ pub struct EventWatch {
     until: Option<Position>,
     /// Where the watcher was told that it is.
     told: Option<Position>,
+    /// Nobody else knows where "now" is.
+    is_now: bool,
 }
 
 impl Ingest {
@@ -125,6 +127,7 @@ impl Ingest {
             ingest: Arc::clone(self),
             until: filter.once.then_some(page.last),
             told: None,
+            is_now: start == Start::Now && !filter.once,
             filter,
             ended,
             last,
@@ -162,6 +165,9 @@ impl EventWatch {
     }
 
     async fn look(&mut self) -> Result<Told, Error> {
+        if std::mem::take(&mut self.is_now) {
+            return Ok(Told::Nothing(self.at));
+        }
         loop {
             while let Some(event) = self.read.pop_front() {
                 if self.until.is_some_and(|until| event.position > until) {

@@ -11,10 +11,6 @@ use crate::{
     render::events,
 };
 
-/// The cursor that is none yet. To follow from there, a first call asks only where it is: else
-/// what happens while a call is broken would be passed by.
-const NOW: &str = "now";
-
 /// Goes on after a broken call with the event after the last one shown.
 pub(crate) async fn run(
     args: &args::events::Events,
@@ -26,7 +22,7 @@ pub(crate) async fn run(
         types: args.types.clone(),
         capture_id: args.capture.clone().unwrap_or_default(),
         labels: args.labels.iter().cloned().collect(),
-        once: !args.follow || args.cursor == NOW,
+        once: !args.follow,
     };
     let followed = follow(&mut request, args, caller, output).await;
     let has_moved = followed.is_ok() || request.cursor != args.cursor;
@@ -48,9 +44,6 @@ async fn follow(
         let before = request.cursor.clone();
         let watched = watch(request, args, &mut patience, caller, output);
         let Err(status) = watched.await? else {
-            if std::mem::take(&mut request.once) && args.follow {
-                continue;
-            }
             return Ok(());
         };
         if !args.follow && request.cursor != before {
