@@ -102,15 +102,7 @@ async fn a_full_store_refuses_loses_nothing_and_goes_on_when_there_is_room() {
     let service = service(small.path(), large.path()).await;
     let caller = service.caller();
     caller.upload(vec![open("c")]).await.unwrap();
-    let mut acknowledged = 0;
-    let refused = loop {
-        match caller.put("c", acknowledged, data(acknowledged)).await {
-            Ok(_) => acknowledged += 1,
-            Err(status) => break Err::<(), _>(status),
-        }
-        assert!(acknowledged < CHUNKS, "it is never full");
-    };
-    check_refused(refused, Code::ResourceExhausted, "STORAGE_FULL");
+    let acknowledged = fill_store(&caller, "c").await;
     assert!(acknowledged > 0);
     // A whole call as well, of another capture.
     let mut whole = vec![open("d")];
@@ -137,6 +129,21 @@ async fn a_full_store_refuses_loses_nothing_and_goes_on_when_there_is_room() {
     );
     let (status, log) = service.terminate().await;
     assert!(status.success(), "{log:?}");
+}
+
+/// Puts chunks until there is no room; says how many fit.
+async fn fill_store(caller: &Caller, id: &str) -> u32 {
+    for index in 0..CHUNKS {
+        if let Err(status) = caller.put(id, index, data(index)).await {
+            check_refused(
+                Err::<(), _>(status),
+                Code::ResourceExhausted,
+                "STORAGE_FULL",
+            );
+            return index;
+        }
+    }
+    panic!("it is never full");
 }
 
 /// All below this are durable, without a gap; says how many there are in all.
@@ -268,16 +275,8 @@ async fn the_index_gives_way_to_captures_and_a_full_disk_to_deletions() {
     until_found(&service, "a").await;
     // Not all that was found fits.
     service.logs("a handler rests").await;
-    let mut large = 0;
-    let refused = loop {
-        match caller.put("d", large, data(large)).await {
-            Ok(_) => large += 1,
-            Err(status) => break Err::<(), _>(status),
-        }
-        assert!(large < CHUNKS, "it is never full");
-    };
-    assert!(large > 0, "the index took what is for captures");
-    check_refused(refused, Code::ResourceExhausted, "STORAGE_FULL");
+    let fit = fill_store(&caller, "d").await;
+    assert!(fit > 0, "the index took what is for captures");
     for id in ["a", "b", "d", "g"] {
         delete(&service, id).await;
     }
