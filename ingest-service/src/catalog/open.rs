@@ -73,7 +73,7 @@ pub async fn open_with_index(url: &str) -> Result<(Arc<dyn Catalog>, Arc<dyn Ind
             let index = PostgresIndex {
                 writers: catalog.writers.clone(),
                 readers: catalog.readers.clone(),
-                room: Room::SERVER,
+                room: Room::of_server(),
             };
             Ok((Arc::new(catalog), Arc::new(index)))
         }

@@ -9,6 +9,7 @@ mod text;
 
 use async_trait::async_trait;
 use sqlx::{Connection as _, Database, Pool};
+use tokio::sync::MutexGuard;
 
 use super::{
     super::CatalogError,
@@ -40,15 +41,20 @@ where
     DB: Database,
     DB::Connection: Session,
 {
+    /// Room to write some more, until the turn is over.
+    ///
     /// # Errors
     /// [`CatalogError::Full`] when what room there is is left to others.
-    async fn check_room(&self) -> Result<(), CatalogError> {
+    async fn room(&self) -> Result<Option<MutexGuard<'_, ()>>, CatalogError> {
+        let turn = self.room.turn().await;
         let checked = self.room.check(0).await;
-        let (Err(_), Some(asked)) = (&checked, DB::Connection::DIALECT.reusable_bytes) else {
-            return checked;
-        };
-        let reusable = read!(self, db => room::reusable(db, asked))?;
-        self.room.check(reusable).await
+        if let (Err(_), Some(asked)) = (&checked, DB::Connection::DIALECT.reusable_bytes) {
+            let reusable = read!(self, db => room::reusable(db, asked))?;
+            self.room.check(reusable).await?;
+        } else {
+            checked?;
+        }
+        Ok(turn)
     }
 }
 
@@ -59,12 +65,12 @@ where
     DB::Connection: Session,
 {
     async fn begin(&self, capture: Uid) -> Result<Run, CatalogError> {
-        self.check_room().await?;
+        let _turn = self.room().await?;
         change!(self, db => captures::begin(db, capture))
     }
 
     async fn add(&self, run: Run, records: &[IndexRecord]) -> Result<(), CatalogError> {
-        self.check_room().await?;
+        let _turn = self.room().await?;
         change!(self, db => records::add(db, run, records))
     }
 
@@ -74,12 +80,12 @@ where
         written: Written,
         text: &Text,
     ) -> Result<(), CatalogError> {
-        self.check_room().await?;
+        let _turn = self.room().await?;
         change!(self, db => captures::publish(db, capture, Some(written), text))
     }
 
     async fn publish_words(&self, captures: &[(IndexedCapture, Text)]) -> Result<(), CatalogError> {
-        self.check_room().await?;
+        let _turn = self.room().await?;
         change!(self, db => captures::publish_words(db, captures))
     }
 

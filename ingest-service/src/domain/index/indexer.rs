@@ -19,8 +19,9 @@ use crate::domain::{
 
 /// Records in one transaction of the index.
 const RECORDS_PER_TRANSACTION: usize = 2_000;
-/// Records that are removed in one.
-const CLEANED_PER_TRANSACTION: u32 = 5_000;
+/// Records that are removed in one: each is in ten places, and the log of a disk that is nearly
+/// full has to hold them.
+const CLEANED_PER_TRANSACTION: u32 = 1_000;
 /// Parts of results that are looked up at once.
 const PARTS_PER_LOOK: u32 = 64;
 

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use tokio::sync::{Mutex, MutexGuard};
 use weir_shared::store::{DIRECTORY_RESERVE, NoRoom, Reserve};
 
 use crate::catalog::{
@@ -17,26 +18,46 @@ use crate::catalog::{
 /// two thousand records that go to as many pages of each index are 64 MiB of log.
 const RESERVE: Reserve = Reserve {
     bytes_max: 128 << 20,
-    part: 4,
+    part: 3,
 };
 
 /// Where the index grows: beside this file, or in a server that minds its room itself.
 #[derive(Debug)]
-pub(crate) struct Room(Option<PathBuf>);
+pub(crate) struct Room {
+    directory: Option<PathBuf>,
+    /// Whoever has seen that there is room writes before the next looks.
+    turn: Mutex<()>,
+}
 
 impl Room {
     pub(in crate::catalog) fn beside(file: &Path) -> Self {
-        Self(file.parent().map(Path::to_owned))
+        Self {
+            directory: file.parent().map(Path::to_owned),
+            turn: Mutex::default(),
+        }
     }
 
-    pub(in crate::catalog) const SERVER: Self = Self(None);
+    pub(in crate::catalog) fn of_server() -> Self {
+        Self {
+            directory: None,
+            turn: Mutex::default(),
+        }
+    }
+
+    /// The turn to write; none is needed where nothing is checked.
+    pub(super) async fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        match self.directory {
+            Some(_) => Some(self.turn.lock().await),
+            None => None,
+        }
+    }
 
     /// Whether there is room to write some more.
     ///
     /// # Errors
     /// [`CatalogError::Full`]
     pub(super) async fn check(&self, reusable: u64) -> Result<(), CatalogError> {
-        let Some(directory) = self.0.clone() else {
+        let Some(directory) = self.directory.clone() else {
             return Ok(());
         };
         // Its log grows outside of the file, whatever is free in that.
