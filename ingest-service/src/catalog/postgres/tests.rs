@@ -90,7 +90,7 @@ async fn commits_are_synced_and_waits_bounded_whatever_the_database_says() {
             ("synchronous_commit", wanted),
             ("statement_timeout", "1min"),
             ("lock_timeout", "10s"),
-            ("idle_in_transaction_session_timeout", "30s"),
+            ("idle_in_transaction_session_timeout", "8s"),
         ] {
             let setting = sqlx::query_scalar::<_, String>("SELECT current_setting($1)");
             let setting = setting
