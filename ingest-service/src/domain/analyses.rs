@@ -7,6 +7,7 @@ mod gather;
 mod looks;
 mod metrics;
 mod on_seal;
+mod rest;
 mod results;
 mod retry;
 mod runner;
@@ -31,6 +32,7 @@ use super::{
 use crate::catalog::{AnalysisQuery, QueueLimits, Queued};
 use board::Board;
 use metrics::Metrics;
+use rest::Rest;
 use results::Results;
 
 pub use on_seal::AnalyzeOnSeal;
@@ -102,6 +104,7 @@ pub struct Analyses {
     analyzer: Arc<dyn Analyzer>,
     settings: AnalysesSettings,
     board: Arc<Board>,
+    rest: Rest,
     results: Results,
     metrics: Metrics,
 }
@@ -119,6 +122,7 @@ impl Analyses {
             analyzer,
             settings,
             board: Arc::default(),
+            rest: Rest::default(),
             results,
             metrics: Metrics::default(),
         })

@@ -186,6 +186,11 @@ pub enum End {
         after: Duration,
         failure: Failure,
     },
+    /// Nothing can be stored for now: it waits as long as that takes.
+    Full {
+        after: Duration,
+        failure: Failure,
+    },
     /// Not its fault: for whoever is free, at once.
     Released,
 }
@@ -251,6 +256,10 @@ impl Analysis {
             End::Again { failure, .. } => {
                 tracing::info!(analysis.id = %self.id, ?failure, "an attempt came to nothing");
                 self.failures = self.failures.saturating_add(1);
+                AnalysisState::Queued
+            }
+            End::Full { failure, .. } => {
+                tracing::info!(analysis.id = %self.id, ?failure, "an attempt waits for room");
                 AnalysisState::Queued
             }
             End::Released => AnalysisState::Queued,

@@ -176,7 +176,7 @@ pub(super) async fn record<S: Session>(
         return Ok(Recorded::Recorded);
     };
     let pause = match end {
-        End::Again { after, .. } => after,
+        End::Again { after, .. } | End::Full { after, .. } => after,
         End::Succeeded | End::Failed(_) | End::Released => Duration::ZERO,
     };
     analysis.end(end, now);

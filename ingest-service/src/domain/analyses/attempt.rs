@@ -233,6 +233,11 @@ impl Attempt {
         if let Some(part) = &step.part {
             self.analysis.stored(part);
         }
+        match (&step.part, &step.end) {
+            (_, Some(End::Full { .. })) => self.analyses.rest.begin(),
+            (Some(_), _) | (_, Some(End::Succeeded)) => self.analyses.rest.end(),
+            _ => {}
+        }
         if let Some(end) = &step.end {
             self.analyses.ingest.tail.ring();
             self.analyses.metrics.ended(end);

@@ -73,6 +73,7 @@ impl Metrics {
             End::Succeeded => "succeeded",
             End::Failed(_) => "failed",
             End::Again { .. } => "again",
+            End::Full { .. } => "full",
             End::Released => return,
         });
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use backon::BackoffBuilder as _;
 use weir_shared::chain::Chain;
 
-use super::Unanalyzed;
+use super::{Unanalyzed, rest::REST};
 use crate::domain::{
     analysis::{End, Failure},
     error::Error,
@@ -18,9 +18,16 @@ const FAILURES_MAX: u32 = 5;
 const RETRY_FACTOR: f32 = 4.0;
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(900);
 
+/// Why nothing can be stored for now, here or at the analyzer: no fault of the analysis.
+const FULL: &str = "STORAGE_FULL";
+
 /// After so many failures in a row before this one.
 pub(super) fn come_to(unanalyzed: Unanalyzed, failures: u32, retry_after: Duration) -> End {
     let Unanalyzed { failure, may_pass } = unanalyzed;
+    if failure.reason == FULL {
+        let after = REST;
+        return End::Full { after, failure };
+    }
     if !may_pass || failures.saturating_add(1) >= FAILURES_MAX {
         return End::Failed(failure);
     }
@@ -55,7 +62,7 @@ pub(super) fn unanalyzed(error: &Error) -> Unanalyzed {
     tracing::warn!(error = %Chain(error), "an attempt is cut");
     let (reason, may_pass) = match error {
         Error::StorageUnavailable(_) => ("STORAGE_UNAVAILABLE", true),
-        Error::StorageFull(_) => ("STORAGE_FULL", true),
+        Error::StorageFull(_) => (FULL, true),
         _ => ("INTERNAL", false),
     };
     Unanalyzed {

@@ -47,10 +47,12 @@ impl Analyses {
         lapse: &CancellationToken,
     ) -> Result<(), Error> {
         let catalog = &self.ingest.catalog;
+        let running = self.board.running();
+        let limit = self.rest.limit(places.available_permits(), running.len());
         let claim = Claim {
             owner: self.ingest.instance.id,
-            running: self.board.running(),
-            limit: u32::try_from(places.available_permits()).unwrap_or(u32::MAX),
+            running,
+            limit: u32::try_from(limit).unwrap_or(u32::MAX),
         };
         let active = catalog.active_analyses(&claim).await?;
         self.metrics.active(active);

@@ -62,6 +62,19 @@ async fn what_may_pass_is_tried_again_behind_what_is_stored() {
 }
 
 #[tokio::test]
+async fn a_full_disk_is_waited_for() {
+    const FULL: &[Act] = &[Fail("STORAGE_FULL", true)];
+    let mut scripts = vec![FULL; 12];
+    scripts.push(&[Find(1, 2), Summary]);
+    let pool = Pool::of(&scripts).await;
+    let id = pool.start().await;
+    let (analysis, found) = pool.watched(id).await;
+    assert_eq!(analysis.state, AnalysisState::Succeeded);
+    assert_eq!((analysis.attempts, analysis.failures), (13, 0));
+    assert_eq!(found, [1, 2]);
+}
+
+#[tokio::test]
 async fn what_fails_for_good_has_failed() {
     const AWAY: &[Act] = &[Fail("ANALYZER_UNAVAILABLE", true)];
     for (script, reason, attempts) in [
