@@ -52,12 +52,12 @@ pub trait Index: Debug + Send + Sync + 'static {
     /// Which analysis of a capture is found; the inner `None`: its words alone.
     async fn indexed(&self, capture: Uid) -> Result<Option<Option<AnalysisId>>, CatalogError>;
 
-    /// Forgets a capture: at once for who asks.
-    async fn forget(&self, capture: Uid) -> Result<(), CatalogError>;
+    /// Forgets captures: at once for who asks.
+    async fn forget(&self, captures: &[Uid]) -> Result<(), CatalogError>;
 
-    /// Removes up to `limit` records of this capture that are not found any
-    /// more. False: there are none.
-    async fn clean(&self, capture: Uid, limit: u32) -> Result<bool, CatalogError>;
+    /// Removes up to `limit` records of these captures that are not found any
+    /// more. False: there are none left.
+    async fn clean(&self, captures: &[Uid], limit: u32) -> Result<bool, CatalogError>;
 
     async fn query(&self, query: &RecordQuery) -> Result<Vec<FoundRecord>, CatalogError>;
 

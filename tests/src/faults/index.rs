@@ -57,12 +57,12 @@ impl Index for FaultyIndex {
         fated(&self.faults, self.index.indexed(capture)).await
     }
 
-    async fn forget(&self, capture: Uid) -> Result<(), CatalogError> {
-        fated(&self.faults, self.index.forget(capture)).await
+    async fn forget(&self, captures: &[Uid]) -> Result<(), CatalogError> {
+        fated(&self.faults, self.index.forget(captures)).await
     }
 
-    async fn clean(&self, capture: Uid, limit: u32) -> Result<bool, CatalogError> {
-        fated(&self.faults, self.index.clean(capture, limit)).await
+    async fn clean(&self, captures: &[Uid], limit: u32) -> Result<bool, CatalogError> {
+        fated(&self.faults, self.index.clean(captures, limit)).await
     }
 
     async fn query(&self, query: &RecordQuery) -> Result<Vec<FoundRecord>, CatalogError> {

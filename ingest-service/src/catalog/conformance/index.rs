@@ -243,7 +243,7 @@ async fn records_are_found_by_what_they_say(index: &dyn Index) {
         (found[0].capture_id.as_str(), &found[0].body[..]),
         ("index-one", &b"4"[..])
     );
-    index.forget(one.uid).await.unwrap();
+    index.forget(&[one.uid]).await.unwrap();
 }
 
 async fn pages_follow_one_another(index: &dyn Index) {
@@ -279,7 +279,7 @@ async fn pages_follow_one_another(index: &dyn Index) {
     sorted.dedup();
     assert_eq!(seen, sorted);
     for capture in both {
-        index.forget(capture.uid).await.unwrap();
+        index.forget(&[capture.uid]).await.unwrap();
     }
     assert_eq!(query(index, RecordQuery::default()).await, []);
 }
@@ -308,16 +308,16 @@ async fn only_whole_runs_are_found_and_the_last_of_a_capture(index: &dyn Index) 
     words(index, &one, &Text::default()).await;
     assert!(index.indexed(one.uid).await.unwrap().unwrap().is_some());
     let mut turns = 0;
-    while index.clean(one.uid, 1).await.unwrap() {
+    while index.clean(&[one.uid], 1).await.unwrap() {
         turns += 1;
         assert!(turns < 10);
     }
     let found = query(index, RecordQuery::default()).await;
     assert_eq!(sequences(&found), [4, 3]);
     assert!(found.iter().all(|found| found.place.run == last.0));
-    index.forget(one.uid).await.unwrap();
+    index.forget(&[one.uid]).await.unwrap();
     assert_eq!(query(index, RecordQuery::default()).await, []);
-    while index.clean(one.uid, 10).await.unwrap() {}
+    while index.clean(&[one.uid], 10).await.unwrap() {}
     assert_eq!(index.indexed(one.uid).await.unwrap(), None);
 }
 
@@ -365,7 +365,7 @@ async fn words_are_found_and_ranked(index: &dyn Index) {
     let words = Words::parse("example").unwrap();
     assert_eq!(index.search(&words, 1).await.unwrap().len(), 1);
     for one in &captures {
-        index.forget(one.uid).await.unwrap();
+        index.forget(&[one.uid]).await.unwrap();
     }
     assert_eq!(index.search(&words, 10).await.unwrap(), []);
 }

@@ -93,12 +93,12 @@ where
         read!(self, db => captures::indexed(db, capture))
     }
 
-    async fn forget(&self, capture: Uid) -> Result<(), CatalogError> {
-        change!(self, db => captures::forget(db, capture))
+    async fn forget(&self, captures: &[Uid]) -> Result<(), CatalogError> {
+        change!(self, db => captures::forget(db, captures))
     }
 
-    async fn clean(&self, capture: Uid, limit: u32) -> Result<bool, CatalogError> {
-        change!(self, db => records::clean(db, capture, limit))
+    async fn clean(&self, captures: &[Uid], limit: u32) -> Result<bool, CatalogError> {
+        change!(self, db => records::clean(db, captures, limit))
     }
 
     async fn query(&self, query: &RecordQuery) -> Result<Vec<FoundRecord>, CatalogError> {

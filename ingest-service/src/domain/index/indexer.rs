@@ -59,7 +59,7 @@ impl Indexer {
     ) -> Result<(), Error> {
         let Some(capture) = self.sealed(uid).await? else {
             // An attempt before this one may have written it, after its deletion was handled.
-            return self.forget(uid).await;
+            return self.forget(&[uid]).await;
         };
         let publish = async |captures: Vec<_>| Ok(self.index.publish_words(&captures).await?);
         let words = (indexed(&capture), about(&capture));
@@ -81,7 +81,7 @@ impl Indexer {
         }
         let written = self.write(&capture, analysis, there).await;
         // Also what was not written whole: it would take room until the next attempt.
-        let cleaned = self.clean(capture.uid).await;
+        let cleaned = self.clean(&[capture.uid]).await;
         written.and(cleaned)?;
         self.forget_if_gone(capture.uid).await
     }
@@ -157,14 +157,14 @@ impl Indexer {
         }
     }
 
-    pub(super) async fn forget(&self, uid: Uid) -> Result<(), Error> {
-        self.index.forget(uid).await?;
-        self.clean(uid).await
+    pub(super) async fn forget(&self, captures: &[Uid]) -> Result<(), Error> {
+        self.index.forget(captures).await?;
+        self.clean(captures).await
     }
 
     /// Removes what nobody finds.
-    async fn clean(&self, uid: Uid) -> Result<(), Error> {
-        while self.index.clean(uid, CLEANED_PER_TRANSACTION).await? {}
+    async fn clean(&self, captures: &[Uid]) -> Result<(), Error> {
+        while self.index.clean(captures, CLEANED_PER_TRANSACTION).await? {}
         Ok(())
     }
 
@@ -172,7 +172,7 @@ impl Indexer {
     async fn forget_if_gone(&self, uid: Uid) -> Result<(), Error> {
         match self.ingest.catalog.by_uid(uid).await? {
             Some(_) => Ok(()),
-            None => self.forget(uid).await,
+            None => self.forget(&[uid]).await,
         }
     }
 

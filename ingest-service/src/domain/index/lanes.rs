@@ -11,6 +11,8 @@ use crate::domain::{
     dispatch::handler::{Failure, Handler, Limits},
     error::Error,
     event::{Event, Fact, kind},
+    grouped::Grouped,
+    id::Uid,
 };
 
 /// Records of an analysis that keeps others waiting no longer than some seconds: more are
@@ -110,16 +112,22 @@ impl Handler for ResultsIndexer {
     }
 }
 
+/// Captures that are forgotten at once: so many share the transactions for it when many are
+/// deleted.
+const FORGOTTEN_AT_ONCE: u32 = 32;
+
 /// Forgets captures that are gone.
 #[derive(Debug)]
 pub struct Forgetter {
     indexer: Arc<Indexer>,
+    grouped: Grouped<Uid>,
 }
 
 impl Forgetter {
     #[must_use]
     pub fn new(indexer: Arc<Indexer>) -> Self {
-        Self { indexer }
+        let grouped = Grouped::default();
+        Self { indexer, grouped }
     }
 }
 
@@ -135,7 +143,7 @@ impl Handler for Forgetter {
 
     fn limits(&self) -> Limits {
         Limits {
-            concurrency: 1,
+            concurrency: FORGOTTEN_AT_ONCE,
             timeout: TIMEOUT,
             ..Limits::default()
         }
@@ -143,7 +151,8 @@ impl Handler for Forgetter {
 
     /// What is forgotten already stays so.
     async fn handle(&self, event: &Event, _: Fact) -> Result<(), Failure> {
-        let done = self.indexer.forget(event.capture).await;
+        let forget = async |captures: Vec<_>| self.indexer.forget(&captures).await;
+        let done = self.grouped.write(event.capture, forget).await;
         done.map_err(Failure::from)
     }
 }

@@ -207,7 +207,7 @@ pub(super) async fn every_query_finds_what_a_look_at_each_record_does(index: &dy
     }
     assert!(hits > QUERIES / 4, "{hits} queries have found something");
     for (capture, _) in captures {
-        index.forget(capture.uid).await.unwrap();
-        while index.clean(capture.uid, 1_000).await.unwrap() {}
+        index.forget(&[capture.uid]).await.unwrap();
+        while index.clean(&[capture.uid], 1_000).await.unwrap() {}
     }
 }

@@ -117,10 +117,15 @@ pub(super) async fn indexed(
     Ok(Some(analysis))
 }
 
-pub(super) async fn forget<S: Session>(db: &mut S, capture: Uid) -> Result<(), CatalogError> {
-    let gone = sql("DELETE FROM index_captures WHERE capture = $1 RETURNING id");
-    if let Some(gone) = gone.bind(capture.as_bytes()).optional(db).await? {
-        text::remove(db, row::required(&gone, "id")?).await?;
+pub(super) async fn forget<S: Session>(db: &mut S, captures: &[Uid]) -> Result<(), CatalogError> {
+    // In one order, as when they are published.
+    let mut captures: Vec<_> = captures.iter().map(Uid::as_bytes).collect();
+    captures.sort_unstable();
+    for capture in captures {
+        let gone = sql("DELETE FROM index_captures WHERE capture = $1 RETURNING id");
+        if let Some(gone) = gone.bind(capture).optional(db).await? {
+            text::remove(db, row::required(&gone, "id")?).await?;
+        }
     }
     Ok(())
 }

@@ -83,31 +83,38 @@ pub(super) async fn add(
 
 pub(super) async fn clean(
     db: &mut impl Session,
-    capture: Uid,
+    captures: &[Uid],
     limit: u32,
 ) -> Result<bool, CatalogError> {
-    let found = sql(
-        "SELECT run FROM index_runs WHERE capture = $1 AND run NOT IN \
-         (SELECT run FROM index_captures WHERE capture = $1 AND run IS NOT NULL) LIMIT 1",
-    );
-    let Some(found) = found.bind(capture.as_bytes()).optional(db).await? else {
-        return Ok(false);
-    };
-    let run: i64 = row::required(&found, "run")?;
-    let gone = sql(
-        "DELETE FROM index_records WHERE run = $1 AND (time_us, sequence) IN \
-         (SELECT time_us, sequence FROM index_records WHERE run = $1 \
-         ORDER BY time_us, sequence LIMIT $2)",
-    )
-    .bind(run)
-    .bind(limit)
-    .execute(db)
-    .await?;
-    if gone < u64::from(limit) {
-        sql("DELETE FROM index_runs WHERE run = $1")
-            .bind(run)
-            .execute(db)
-            .await?;
+    let mut left = limit;
+    while left > 0 {
+        let Some(run) = not_found(db, captures).await? else {
+            return Ok(false);
+        };
+        let gone = sql(
+            "DELETE FROM index_records WHERE run = $1 AND (time_us, sequence) IN \
+             (SELECT time_us, sequence FROM index_records WHERE run = $1 \
+             ORDER BY time_us, sequence LIMIT $2)",
+        );
+        let gone = gone.bind(run).bind(left).execute(&mut *db).await?;
+        if gone < u64::from(left) {
+            sql("DELETE FROM index_runs WHERE run = $1")
+                .bind(run)
+                .execute(&mut *db)
+                .await?;
+        }
+        // One that is empty is some work as well.
+        left = left.saturating_sub(u32::try_from(gone).unwrap_or(u32::MAX).max(1));
     }
     Ok(true)
+}
+
+/// A run of one of these captures that nobody finds.
+async fn not_found(db: &mut impl Session, captures: &[Uid]) -> Result<Option<i64>, CatalogError> {
+    let found = sql("SELECT r.run FROM index_runs r WHERE r.capture IN ")
+        .push_list(captures.iter().map(Uid::as_bytes))
+        .push(" AND NOT EXISTS (SELECT 1 FROM index_captures c WHERE c.run = r.run) LIMIT 1")
+        .optional(db)
+        .await?;
+    found.map(|found| row::required(&found, "run")).transpose()
 }
