@@ -207,6 +207,14 @@ fn queries(captures: u32) -> Vec<(&'static str, Ask)> {
             "network /24",
             ask!(n, address: format!("{}/24", client(n * 256))),
         ),
+        (
+            "network /27",
+            ask!(n, address: format!("{}/27", client(n * 32))),
+        ),
+        (
+            "network /28",
+            ask!(n, address: format!("{}/28", client(n * 16))),
+        ),
         ("network /8", ask!(_, address: "10.0.0.0/8".to_owned())),
         (
             "network: none such",
@@ -261,6 +269,10 @@ fn queries(captures: u32) -> Vec<(&'static str, Ask)> {
         (
             "network /16, kind: ssh",
             ask!(_, address: "10.0.0.0/16".to_owned(), kinds: kind(RecordKind::Ssh)),
+        ),
+        (
+            "network /8, below example",
+            ask!(_, address: "10.0.0.0/8".to_owned(), host: ".example".to_owned()),
         ),
         (
             "below example, kind: http",

@@ -31,7 +31,7 @@ pub(crate) async fn suite(index: &dyn Index) {
     assert!(index.is_whole().await.unwrap());
 }
 
-fn capture(id: &str) -> IndexedCapture {
+pub(crate) fn capture(id: &str) -> IndexedCapture {
     IndexedCapture {
         uid: Uid::generate(),
         id: id.parse().unwrap(),
@@ -54,7 +54,11 @@ fn record(sequence: u64, time_us: i64, client: &str, server: &str) -> IndexRecor
     }
 }
 
-async fn publish(index: &dyn Index, capture: &IndexedCapture, records: &[IndexRecord]) -> Run {
+pub(crate) async fn publish(
+    index: &dyn Index,
+    capture: &IndexedCapture,
+    records: &[IndexRecord],
+) -> Run {
     let run = index.begin(capture.uid).await.unwrap();
     index.add(run, records).await.unwrap();
     let there = index.indexed(capture.uid).await.unwrap().flatten();

@@ -4,6 +4,7 @@
 mod analyses;
 mod faults;
 mod folds;
+mod queries;
 mod races;
 
 use sqlx::{Connection as _, Executor as _, PgConnection, migrate::MigrateDatabase as _};

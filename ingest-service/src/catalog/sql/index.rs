@@ -25,6 +25,8 @@ use crate::domain::{
     },
 };
 
+#[cfg(test)]
+pub(in crate::catalog) use query::query as query_records;
 pub(crate) use room::Room;
 pub(crate) use text::TextEngine;
 

@@ -32,6 +32,8 @@ use weir_shared::store::Durability;
 pub(super) use error::is_away;
 #[cfg(test)]
 pub(super) use error::is_conflict;
+#[cfg(test)]
+pub(super) use index::query_records;
 pub(super) use index::{Room, SqlIndex, TextEngine};
 pub(super) use session::{Dialect, Session};
 

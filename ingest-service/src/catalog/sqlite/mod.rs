@@ -28,6 +28,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     for_update_of_free: "",
     now_us: "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
     text: TextEngine::Fts5,
+    few: 20_000,
     json_object: "json_group_object(name, value)",
     reusable_bytes: Some(
         "SELECT freelist_count * page_size AS bytes FROM pragma_freelist_count, pragma_page_size",

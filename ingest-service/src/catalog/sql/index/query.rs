@@ -15,12 +15,13 @@ use crate::{
     },
     domain::{
         analysis::AnalysisId,
+        id::Uid,
         index::{AddressRange, FoundRecord, Host, RecordPlace, RecordQuery, reversed},
     },
 };
 
 /// Asks each part of the query's way for its first, and merges them.
-pub(super) async fn query(
+pub(in crate::catalog) async fn query(
     db: &mut impl Session,
     query: &RecordQuery,
 ) -> Result<Vec<FoundRecord>, CatalogError> {
@@ -55,115 +56,33 @@ async fn ask<'a, S: Session>(
         "SELECT r.time_us, r.run, r.sequence, r.body, c.capture_id, c.analysis \
                      FROM index_records r CROSS JOIN index_captures c WHERE c.run = r.run",
     );
-    let asked = addresses(only(begin, part), query, way, part);
-    let rows = conditions(asked, query, way)
-        .push(" ORDER BY r.time_us DESC, r.run DESC, r.sequence DESC LIMIT ")
+    let asked = on_the_way(only(begin, part), query, way, part);
+    let rows = aside(asked, |asked| others(asked, query, way, part))
+        .push(way.order(part))
+        .push(" LIMIT ")
         .push_bind(query.limit)
         .all(db)
         .await?;
     rows.iter().map(read).collect()
 }
 
-/// An address may be on either side: each has an index.
-fn addresses<'a>(
-    asked: Statement<'a>,
+/// What an index is read by.
+fn on_the_way<'a>(
+    mut asked: Statement<'a>,
     query: &'a RecordQuery,
     way: &Way,
     part: &Part,
 ) -> Statement<'a> {
-    let Some(range) = &query.addresses else {
-        return asked;
-    };
-    match part {
-        Part::Client => within(asked.push(" AND "), "r.client", range),
-        Part::Server => {
-            let asked = within(asked.push(" AND "), "r.server", range);
-            // Those with both were found before.
-            let (asked, client) = (
-                asked.push(" AND (r.client IS NULL OR NOT ("),
-                aside("r.client"),
-            );
-            within(asked, &client, range).push("))")
-        }
-        _ => {
-            debug_assert!(!matches!(way, Way::Address | Way::Network));
-            let (client, server) = (aside("r.client"), aside("r.server"));
-            let asked = within(asked.push(" AND ("), &client, range).push(" OR ");
-            within(asked, &server, range).push(")")
-        }
+    match (part, &query.addresses) {
+        (Part::Client, Some(range)) => asked = within(asked.push(" AND "), "r.client", range),
+        (Part::Server, Some(range)) => asked = within(asked.push(" AND "), "r.server", range),
+        _ => {}
     }
-}
-
-fn within<'a>(asked: Statement<'a>, column: &str, range: &'a AddressRange) -> Statement<'a> {
-    if range.first == range.last {
-        return asked.push(column).push(" = ").push_bind(&range.first);
-    }
-    let between = asked.push(column).push(" BETWEEN ").push_bind(&range.first);
-    between.push(" AND ").push_bind(&range.last)
-}
-
-/// All that is asked for, but for addresses and what the way's parts ask for.
-fn conditions<'a>(mut asked: Statement<'a>, query: &'a RecordQuery, way: &Way) -> Statement<'a> {
-    if let Some(capture) = &query.capture {
-        let run = match way {
-            Way::Capture => "r.run".to_owned(),
-            _ => aside("r.run"),
-        };
-        asked = asked
-            .push(" AND ")
-            .push(&run)
-            .push(" = (SELECT o.run FROM index_captures o WHERE o.capture = ")
-            .push_bind(capture.as_bytes())
-            .push(")");
-    }
-    if !query.kinds.is_empty() && *way != Way::Kind {
-        asked = asked
-            .push(" AND ")
-            .push(&aside("r.kind"))
-            .push(" IN ")
-            .push_list(query.kinds.iter().copied());
-    }
-    if let Some(port) = query.port.filter(|_| *way != Way::Port) {
-        let (client, server) = (aside("r.client_port"), aside("r.server_port"));
-        asked = asked
-            .push(" AND (")
-            .push(&client)
-            .push(" = ")
-            .push_bind(port);
-        let or = asked.push(" OR ").push(&server).push(" = ");
-        asked = or.push_bind(port).push(")");
-    }
-    match &query.host {
-        Some(Host::Is(name)) if *way != Way::Host => {
-            let is = asked.push(" AND ").push(&aside("r.host")).push(" = ");
-            asked = is.push_bind(reversed(name).into_bytes());
-        }
-        Some(Host::Below(name)) if *way != Way::HostBelow => {
-            let (host, (first, last)) = (aside("r.host"), below(name));
-            let is = asked.push(" AND (").push(&host).push(" = ");
-            let or = is.push_bind(reversed(name).into_bytes()).push(" OR (");
-            let from = or.push(&host).push(" >= ").push_bind(first);
-            let to = from.push(" AND ").push(&host).push(" < ").push_bind(last);
-            asked = to.push("))");
-        }
-        Some(_) | None => {}
-    }
-    if let Some(service) = query
-        .service
-        .as_ref()
-        .filter(|_| !matches!(way, Way::Services(_)))
-    {
-        // Without characters that LIKE knows.
-        asked = asked
-            .push(" AND r.services LIKE ")
-            .push_bind(format!("%,{service},%"));
+    if let Some(capture) = query.capture.as_ref().filter(|_| *way == Way::Capture) {
+        asked = is_of(asked, capture);
     }
     if let Some(community) = &query.community {
         asked = asked.push(" AND r.community = ").push_bind(&**community);
-    }
-    if let Some(severity) = query.severity_min.filter(|_| *way != Way::Severity) {
-        asked = asked.push(" AND ").push(&aside("r.severity"));
-        asked = asked.push(" >= ").push_bind(severity);
     }
     if let Some(from) = query.from {
         asked = asked.push(" AND r.time_us >= ").push_bind(from.0);
@@ -182,6 +101,93 @@ fn conditions<'a>(mut asked: Statement<'a>, query: &'a RecordQuery, way: &Way) -
             .push(")");
     }
     asked
+}
+
+/// All else that is asked for.
+fn others<'a>(
+    mut asked: Statement<'a>,
+    query: &'a RecordQuery,
+    way: &Way,
+    part: &'a Part,
+) -> Statement<'a> {
+    match (part, &query.addresses) {
+        (Part::Client, _) | (_, None) => {}
+        (Part::Server, Some(range)) => {
+            asked = but(asked, |asked| within(asked, "r.client", range));
+        }
+        // An address may be on either side: each has an index.
+        (_, Some(range)) => {
+            let client = within(asked.push(" AND (("), "r.client", range);
+            asked = within(client.push(") OR ("), "r.server", range).push("))");
+        }
+    }
+    if let Part::ServerPort(port) = part {
+        asked = but(asked, |asked| {
+            asked.push("r.client_port = ").push_bind(*port)
+        });
+    }
+    if let Some(capture) = query.capture.as_ref().filter(|_| *way != Way::Capture) {
+        asked = is_of(asked, capture);
+    }
+    if !query.kinds.is_empty() && *way != Way::Kind {
+        let is = asked.push(" AND r.kind IN ");
+        asked = is.push_list(query.kinds.iter().copied());
+    }
+    if let Some(port) = query.port.filter(|_| *way != Way::Port) {
+        let client = asked.push(" AND (r.client_port = ").push_bind(port);
+        let server = client.push(" OR r.server_port = ").push_bind(port);
+        asked = server.push(")");
+    }
+    match &query.host {
+        Some(Host::Is(name)) if *way != Way::Host => {
+            asked = host_is(asked.push(" AND "), name);
+        }
+        Some(Host::Below(name)) if *way != Way::HostBelow => {
+            let (first, last) = below(name);
+            let is = host_is(asked.push(" AND ("), name);
+            let from = is.push(" OR (r.host >= ").push_bind(first);
+            asked = from.push(" AND r.host < ").push_bind(last).push("))");
+        }
+        Some(_) | None => {}
+    }
+    match &query.service {
+        Some(service) if !matches!(way, Way::Services(_)) => {
+            // Without characters that LIKE knows.
+            let list = format!("%,{service},%");
+            asked = asked.push(" AND r.services LIKE ").push_bind(list);
+        }
+        Some(_) | None => {}
+    }
+    if let Some(severity) = query.severity_min.filter(|_| *way != Way::Severity) {
+        asked = asked.push(" AND r.severity >= ").push_bind(severity);
+    }
+    asked
+}
+
+fn within<'a>(asked: Statement<'a>, column: &str, range: &'a AddressRange) -> Statement<'a> {
+    if range.first == range.last {
+        return asked.push(column).push(" = ").push_bind(&range.first);
+    }
+    let between = asked.push(column).push(" BETWEEN ").push_bind(&range.first);
+    between.push(" AND ").push_bind(&range.last)
+}
+
+fn is_of<'a>(asked: Statement<'a>, capture: &'a Uid) -> Statement<'a> {
+    let run = " AND r.run = (SELECT o.run FROM index_captures o WHERE o.capture = ";
+    asked.push(run).push_bind(capture.as_bytes()).push(")")
+}
+
+fn host_is<'a>(asked: Statement<'a>, name: &str) -> Statement<'a> {
+    let name = reversed(name).into_bytes();
+    asked.push("r.host = ").push_bind(name)
+}
+
+/// Without those that the part before this one has.
+fn but<'a>(
+    asked: Statement<'a>,
+    condition: impl FnOnce(Statement<'a>) -> Statement<'a>,
+) -> Statement<'a> {
+    condition(asked.push(" AND NOT coalesce(")).push(", FALSE)")
 }
 
 fn read(found: &impl Row) -> Result<FoundRecord, CatalogError> {

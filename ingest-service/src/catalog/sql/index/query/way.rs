@@ -17,9 +17,12 @@ use crate::{
     domain::index::{AddressRange, Host, RecordQuery, reversed},
 };
 
-/// Records that are read and sorted rather than looked through by time: some 10 ms. Where
-/// there are more, they are not rare among a million.
-const FEW: u32 = if cfg!(test) { 3 } else { 20_000 };
+/// What [`Dialect::few`] is, or three: the tests' ranges have fewer and more.
+///
+/// [`Dialect::few`]: crate::catalog::sql::Dialect::few
+const fn few<S: Session>() -> u32 {
+    if cfg!(test) { 3 } else { S::DIALECT.few }
+}
 
 /// Severities are 1 to this: findings of a later release are found without one.
 const SEVERITY_MAX: u32 = 3;
@@ -85,15 +88,18 @@ impl Way {
         {
             return Ok(Self::HostBelow);
         }
+        let is_severe = query.severity_min.is_some_and(|least| least > 0);
+        let has_another =
+            query.port.is_some() || is_severe || query.service.is_some() || !query.kinds.is_empty();
         if let Some(capture) = &query.capture
-            && is_small(db, capture.as_bytes()).await?
+            && (!has_another || is_small(db, capture.as_bytes()).await?)
         {
             return Ok(Self::Capture);
         }
         if query.port.is_some() {
             return Ok(Self::Port);
         }
-        if query.severity_min.is_some_and(|least| least > 0) {
+        if is_severe {
             return Ok(Self::Severity);
         }
         if let Some(service) = &query.service
@@ -103,9 +109,22 @@ impl Way {
         }
         Ok(match (query.kinds.is_empty(), query.capture) {
             (false, _) => Self::Kind,
+            // Of the service there are too many lists.
             (true, Some(_)) => Self::Capture,
             (true, None) => Self::Time,
         })
+    }
+
+    /// Orders what a part asks for. A range that has few is read by its index and sorted: in
+    /// the records' own order a database may look through all of them by time instead, which
+    /// is long when the range has none.
+    pub(super) fn order(&self, part: &Part) -> &'static str {
+        match (self, part) {
+            (Self::Network, _) | (_, Part::HostFrom(..)) => {
+                " ORDER BY r.time_us + 0 DESC, r.run DESC, r.sequence DESC"
+            }
+            _ => " ORDER BY r.time_us DESC, r.run DESC, r.sequence DESC",
+        }
     }
 
     pub(super) fn parts(&self, query: &RecordQuery) -> Vec<Part> {
@@ -156,7 +175,8 @@ async fn is_few(
 ) -> Result<bool, CatalogError> {
     let from = sql(format!(
         "SELECT count(*) AS found FROM (SELECT 1 FROM index_records r WHERE r.{column} >= $1 \
-         AND r.{column} <= $2 LIMIT $3) few"
+         AND r.{column} <= $2 ORDER BY r.{column}, r.time_us, r.run, r.sequence \
+         LIMIT (SELECT CAST($3 AS BIGINT))) few"
     ));
     count(db, from.bind(first).bind(last)).await
 }
@@ -164,15 +184,19 @@ async fn is_few(
 async fn is_small(db: &mut impl Session, capture: &[u8; 16]) -> Result<bool, CatalogError> {
     let from = sql(
         "SELECT count(*) AS found FROM (SELECT 1 FROM index_records r WHERE r.run = \
-         (SELECT o.run FROM index_captures o WHERE o.capture = $1) LIMIT $2) few",
+         (SELECT o.run FROM index_captures o WHERE o.capture = $1) \
+         ORDER BY r.run, r.time_us, r.sequence LIMIT (SELECT CAST($2 AS BIGINT))) few",
     );
     count(db, from.bind(capture)).await
 }
 
-async fn count(db: &mut impl Session, statement: Statement<'_>) -> Result<bool, CatalogError> {
-    let counted = statement.bind(FEW + 1).optional(db).await?;
+/// The order is an index's, and a limit that PostgreSQL does not know lets it plan for a part
+/// of the rows: so it reads the index and stops. It would gather all of the range before it
+/// counts the first, or read the table, by what it believes to be there.
+async fn count<S: Session>(db: &mut S, statement: Statement<'_>) -> Result<bool, CatalogError> {
+    let counted = statement.bind(few::<S>() + 1).optional(db).await?;
     let found: u32 = counted.map_or(Ok(0), |counted| row::required(&counted, "found"))?;
-    Ok(found <= FEW)
+    Ok(found <= few::<S>())
 }
 
 /// The lists of services that are there and have this one. Each is found behind the one
@@ -199,9 +223,15 @@ async fn lists_with(
     lists.collect::<Result<_, CatalogError>>().map(Some)
 }
 
-/// A condition on a column that is no way: the database would take it for one.
-pub(super) fn aside(column: &str) -> String {
-    format!("coalesce({column}, {column})")
+/// Conditions that are no way, each with an AND before it: the database would take one for a
+/// way. Of all of them in this form PostgreSQL believes that every other record has them, and
+/// goes on by the way until there are enough. One by one it takes them for so rare, without
+/// statistics at the latest, that it would rather read all there is and sort.
+pub(super) fn aside<'a>(
+    asked: Statement<'a>,
+    conditions: impl FnOnce(Statement<'a>) -> Statement<'a>,
+) -> Statement<'a> {
+    conditions(asked.push(" AND coalesce((TRUE")).push("), FALSE)")
 }
 
 /// What a part asks for by itself; addresses are the query's.
@@ -221,12 +251,7 @@ pub(super) fn only<'a>(asked: Statement<'a>, part: &'a Part) -> Statement<'a> {
             from.push(" AND r.host < ").push_bind(&**last)
         }
         Part::ClientPort(port) => is(asked, "client_port", (*port).into()),
-        // Those with both were found before.
-        Part::ServerPort(port) => {
-            let asked = is(asked, "server_port", (*port).into());
-            let not = asked.push(" AND ").push(&aside("r.client_port"));
-            not.push(" <> ").push_bind(*port)
-        }
+        Part::ServerPort(port) => is(asked, "server_port", (*port).into()),
         Part::Severity(severity) => {
             is(asked, "severity", (*severity).into()).push(" AND r.severity > 0")
         }
