@@ -1,5 +1,7 @@
 //! Analyses that go on without their caller: what one is, and what it may become.
 
+mod end;
+
 use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
 use bytes::Bytes;
@@ -10,6 +12,8 @@ use super::{
     id::{CaptureId, SegmentId, Uid},
     time::Timestamp,
 };
+
+pub use end::End;
 
 /// Names one analysis for ever. Ordered by creation time (UUID version 7, RFC 9562).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -174,25 +178,6 @@ pub struct Part {
     pub bytes: u64,
     /// Length of what it unpacks to.
     pub raw_bytes: u64,
-}
-
-/// How an attempt ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
-    Succeeded,
-    Failed(Failure),
-    /// It came to nothing, and may come to something later.
-    Again {
-        after: Duration,
-        failure: Failure,
-    },
-    /// Nothing can be stored for now: it waits as long as that takes.
-    Full {
-        after: Duration,
-        failure: Failure,
-    },
-    /// Not its fault: for whoever is free, at once.
-    Released,
 }
 
 /// What was asked for differs from what the request started before.
