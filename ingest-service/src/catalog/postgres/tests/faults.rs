@@ -13,6 +13,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::*;
 use crate::catalog::Committed;
+use crate::{catalog::EventLog as _, domain::event::Position};
 use conformance::{create, rules, segment, slots_of};
 
 /// The backend that waits for a lock in this database.
@@ -189,4 +190,19 @@ async fn a_commit_whose_answer_is_lost_is_settled_by_its_segment() {
             }
         }
     }
+}
+
+#[tokio::test]
+#[ignore = "needs WEIR_TEST_POSTGRES"]
+async fn a_service_that_stands_still_in_a_transaction_does_not_fail_those_that_wait_for_it() {
+    let url = database().await;
+    let stopped = PostgresCatalog::open(&url).await.unwrap();
+    let other = PostgresCatalog::open(&url).await.unwrap();
+    other.advance("handler", Position(1)).await.unwrap();
+    let mut held = stopped.writers.begin().await.unwrap();
+    let lock = "SELECT 1 FROM subscriptions FOR UPDATE";
+    held.execute(lock).await.unwrap();
+    let advanced = other.advance("handler", Position(2)).await;
+    assert_eq!(advanced.unwrap(), Position(2));
+    assert!(held.execute("SELECT 1").await.is_err());
 }
