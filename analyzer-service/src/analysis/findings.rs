@@ -1,6 +1,6 @@
 //! Findings, gathered by what they are about.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, ops::Bound, time::Duration};
 
 use ahash::RandomState;
 use hashbrown::{HashMap, hash_map::Entry};
@@ -20,25 +20,31 @@ const OPEN_MAX: usize = 4_096;
 #[derive(Debug)]
 struct Open {
     finding: Finding,
-    since: Time,
+    /// Since when it is open, and a number that tells it from others of that time.
+    since: (Time, u64),
 }
 
 impl Open {
     fn is_over(&self, now: Time) -> bool {
-        is_over(self.since, now)
+        let (earliest, latest) = still_open(now);
+        !(earliest..=latest).contains(&self.since.0)
     }
 }
 
-fn is_over(since: Time, now: Time) -> bool {
-    // Also when time jumps far back: a window is a window.
-    now.since(since) > WINDOW || since.since(now) > WINDOW
+/// The times since when a window is open that is not over at `now`. Also when time jumps far
+/// back: a window is a window.
+fn still_open(now: Time) -> (Time, Time) {
+    let window = i128::try_from(WINDOW.as_nanos()).unwrap_or(i128::MAX);
+    let (earliest, latest) = (now.0.saturating_sub(window), now.0.saturating_add(window));
+    (Time(earliest), Time(latest))
 }
 
 #[derive(Debug)]
 pub(super) struct Findings {
     open: HashMap<Subject, Open, RandomState>,
-    /// Earliest and latest of the times since when they are open, or of others before.
-    since: Option<(Time, Time)>,
+    /// All of them by the time: those that are over are found without a look at the others.
+    by_time: BTreeMap<(Time, u64), Subject>,
+    n_opened: u64,
     n_dropped: u64,
 }
 
@@ -46,7 +52,8 @@ impl Findings {
     pub(super) fn new() -> Self {
         Self {
             open: HashMap::with_hasher(RandomState::new()),
-            since: None,
+            by_time: BTreeMap::new(),
+            n_opened: 0,
             n_dropped: 0,
         }
     }
@@ -55,43 +62,46 @@ impl Findings {
     /// that one is over.
     pub(super) fn add(&mut self, evidence: Evidence, stamp: Stamp) -> Option<Record> {
         let n_open = self.open.len();
-        let mut closed = None;
-        let (earliest, latest) = self.since.get_or_insert((stamp.time, stamp.time));
-        (*earliest, *latest) = ((*earliest).min(stamp.time), (*latest).max(stamp.time));
-        match self.open.entry(evidence.subject.clone()) {
+        let since = (stamp.time, self.n_opened + 1);
+        let subject = evidence.subject.clone();
+        let closed = match self.open.entry(subject.clone()) {
+            Entry::Occupied(mut entry) if entry.get().is_over(stamp.time) => {
+                let before = entry.insert(Open::new(evidence, since));
+                self.by_time.remove(&before.since);
+                Some(record(before.finding, stamp))
+            }
             Entry::Occupied(mut entry) => {
-                if entry.get().is_over(stamp.time) {
-                    let before = entry.insert(Open::new(evidence, stamp));
-                    closed = Some(record(before.finding, stamp));
-                } else {
-                    entry.get_mut().add(evidence);
-                }
+                entry.get_mut().add(evidence);
+                return None;
             }
             Entry::Vacant(entry) if n_open < OPEN_MAX => {
-                entry.insert(Open::new(evidence, stamp));
+                entry.insert(Open::new(evidence, since));
+                None
             }
-            Entry::Vacant(_) => self.n_dropped += evidence.count,
-        }
+            Entry::Vacant(_) => {
+                self.n_dropped += evidence.count;
+                return None;
+            }
+        };
+        self.n_opened += 1;
+        self.by_time.insert(since, subject);
         closed
     }
 
     /// Those whose window is over at the current packet, oldest first.
     pub(super) fn close(&mut self, stamp: Stamp) -> Vec<Record> {
-        let now = stamp.time;
-        // What is between two windows that are not over is not either.
-        let is_any = |(earliest, latest)| is_over(earliest, now) || is_over(latest, now);
-        if !self.since.is_some_and(is_any) {
-            return Vec::new();
-        }
-        let over = self.take(stamp, |open| open.is_over(now));
-        let open = || self.open.values().map(|open| open.since);
-        self.since = open().min().zip(open().max());
-        over
+        let (earliest, latest) = still_open(stamp.time);
+        let before = self.by_time.range(..(earliest, 0));
+        let after = (Bound::Excluded((latest, u64::MAX)), Bound::Unbounded);
+        let over = before.chain(self.by_time.range(after));
+        let over: Vec<(Time, u64)> = over.map(|(since, _)| *since).collect();
+        self.take(stamp, over)
     }
 
     /// All of them, oldest first.
     pub(super) fn finish(&mut self, stamp: Stamp) -> Vec<Record> {
-        self.take(stamp, |_| true)
+        let all = self.by_time.keys().copied().collect();
+        self.take(stamp, all)
     }
 
     /// Occurrences that no finding counts.
@@ -99,8 +109,9 @@ impl Findings {
         self.n_dropped
     }
 
-    fn take(&mut self, stamp: Stamp, wanted: impl Fn(&Open) -> bool) -> Vec<Record> {
-        let over = self.open.extract_if(|_, open| wanted(open));
+    fn take(&mut self, stamp: Stamp, since: Vec<(Time, u64)>) -> Vec<Record> {
+        let subjects = since.iter().filter_map(|since| self.by_time.remove(since));
+        let over = subjects.filter_map(|subject| self.open.remove_entry(&subject));
         let mut over: Vec<(Subject, Open)> = over.collect();
         over.sort_unstable_by(|(one, a), (other, b)| {
             let by_packet = a.finding.first_packet_number;
@@ -113,7 +124,7 @@ impl Findings {
 }
 
 impl Open {
-    fn new(evidence: Evidence, stamp: Stamp) -> Self {
+    fn new(evidence: Evidence, since: (Time, u64)) -> Self {
         let Evidence {
             subject,
             severity,
@@ -137,7 +148,7 @@ impl Open {
                 first_packet_number: first_packet,
                 flow_ids,
             },
-            since: stamp.time,
+            since,
         }
     }
 
@@ -213,7 +224,12 @@ mod tests {
                     let closed = quick.add(seen(code, number), stamp);
                     prop_assert_eq!(closed, slow.add(seen(code, number), stamp));
                 }
-                let all = slow.take(stamp, |open| open.is_over(time));
+                let is_over = |open: &&Open| {
+                    let since = open.since.0;
+                    time.since(since) > WINDOW || since.since(time) > WINDOW
+                };
+                let all = slow.open.values().filter(is_over).map(|open| open.since).collect();
+                let all = slow.take(stamp, all);
                 prop_assert_eq!(quick.close(stamp), all);
                 prop_assert_eq!(quick.open.len(), slow.open.len());
             }
