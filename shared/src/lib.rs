@@ -4,6 +4,7 @@ pub mod call;
 pub mod chain;
 pub mod layers;
 pub mod limits;
+pub mod processor;
 pub mod proto;
 pub mod serve;
 pub mod status;

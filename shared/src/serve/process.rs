@@ -16,7 +16,10 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::check_health;
-use crate::telemetry::{self, LogOptions};
+use crate::{
+    processor,
+    telemetry::{self, LogOptions},
+};
 
 /// Exit status for a wrong configuration (`EX_USAGE` of sysexits.h).
 const EXIT_CONFIG: u8 = 64;
@@ -75,6 +78,9 @@ pub trait ServiceProcess: clap::Parser + Clone {
 /// configuration is wrong. What is only away is opened while the service says
 /// that it is not ready; 64 it is then, too, if that shows a wrong configuration.
 pub async fn service_main<S: ServiceProcess>() -> ExitCode {
+    if let Err(error) = processor::check() {
+        return fail::<S>(&error.into(), ExitCode::FAILURE);
+    }
     let service: S = parse_args();
     if service.is_health_check() {
         return match check_health(service.listen()).await {

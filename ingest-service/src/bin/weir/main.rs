@@ -28,6 +28,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument as _;
 use weir_shared::{
     call::Deadline,
+    processor,
     telemetry::{self, LogOptions},
 };
 
@@ -47,6 +48,10 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 const STUCK_THREADS_WAIT: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
+    if let Err(error) = processor::check() {
+        Notes::stderr(Format::Table).say(&error.to_string());
+        return Failure::Service(String::new()).exit_code();
+    }
     let args = Args::parse();
     let notes = Notes::stderr(args.format());
     let runtime = match tokio::runtime::Runtime::new() {
