@@ -2,15 +2,21 @@
 //! and total: no capture makes it fail. Its clock is the capture's.
 
 mod ahead;
+mod alone;
 mod batch;
+mod block;
 mod closing;
 mod detection;
-mod dissection;
+mod ending;
 mod findings;
+mod followed;
 mod located;
 mod nested;
 mod packets;
 mod reading;
+mod seen;
+mod steps;
+mod tracking;
 mod working;
 
 use std::{
@@ -21,10 +27,7 @@ use std::{
     time::Duration,
 };
 
-use self::{
-    reading::{Block, Reading},
-    working::Working,
-};
+use self::{block::Block, reading::Reading, working::Working};
 use crate::{
     capture::{CaptureReader, Failure, OpenError},
     filter::Filter,
@@ -127,7 +130,16 @@ pub enum AnalysisError {
 /// # Errors
 /// [`AnalysisError::NotACapture`] before the first event; [`AnalysisError::Read`] any time.
 pub fn analyze(
-    input: impl Read,
+    mut input: impl Read,
+    options: &Options,
+    sink: &mut dyn Sink,
+) -> Result<(), AnalysisError> {
+    analyze_any(&mut input, options, sink)
+}
+
+/// Not of the input's type: so it is built once, here, with the profile that this crate has.
+fn analyze_any(
+    input: &mut dyn Read,
     options: &Options,
     sink: &mut dyn Sink,
 ) -> Result<(), AnalysisError> {
@@ -142,7 +154,7 @@ pub fn analyze(
     if let Some(limit) = options.packet_limit {
         reader.limit_packets(limit.get());
     }
-    let reading = Reading::new(reader);
+    let reading = Reading::new(reader, options);
     match run(
         reading,
         Working::new(options.clone()),
@@ -173,6 +185,10 @@ fn run<R: Read>(
     threads: NonZeroUsize,
     sink: &mut dyn Sink,
 ) -> Result<(), Halt> {
+    if threads == NonZeroUsize::MIN {
+        alone::run(&mut reading, &mut working, sink)?;
+        return finish(reading, working, sink);
+    }
     let mut block = Block::default();
     // What fits one block is soon done, and not worth a thread.
     let mut is_first = true;
@@ -181,11 +197,11 @@ fn run<R: Read>(
         if let Some(info) = reading.info() {
             going(sink.event(Event::CaptureInfo(info)))?;
         }
-        if threads > NonZeroUsize::MIN && !is_first && !block.is_last {
+        if !is_first && !block.is_last {
             working = ahead::run(&mut reading, working, block, sink)?;
             break;
         }
-        going(working.block(&block, sink))?;
+        going(working.block(&mut block, sink))?;
         if block.is_last {
             break;
         }
@@ -199,6 +215,7 @@ fn finish<R: Read>(
     Working { packets, .. }: Working,
     sink: &mut dyn Sink,
 ) -> Result<(), Halt> {
+    let (flows, dropped) = (reading.n_flows(), packets.dropped(reading.dropped()));
     let Reading {
         reader,
         traffic,
@@ -208,9 +225,9 @@ fn finish<R: Read>(
     let ending = Ending {
         // There always is one behind the last block.
         verdict: verdict.unwrap_or(Verdict::Complete),
-        flows: packets.n_flows(),
+        flows,
         records_by_kind: packets.records_by_kind(),
-        dropped: packets.dropped(),
+        dropped,
         interfaces: reader.interfaces().to_vec(),
         blocks_by_type: reader.blocks_by_type(),
     };

@@ -13,11 +13,7 @@ use std::{
     thread,
 };
 
-use super::{
-    Event, Halt, Sink, going,
-    reading::{Block, Reading},
-    working::Working,
-};
+use super::{Event, Halt, Sink, block::Block, going, reading::Reading, working::Working};
 use crate::record::Progress;
 
 /// Blocks under way: those that are worked on, and as many again, so that neither thread waits
@@ -156,7 +152,7 @@ impl Ahead {
 fn work(mut working: Working, blocks: &Receiver<Block>, tell: SyncSender<Told>) -> Option<Working> {
     let mut outlet = Outlet::new(tell);
     loop {
-        let block = match blocks.try_recv() {
+        let mut block = match blocks.try_recv() {
             Ok(block) => block,
             // The other thread may wait for what was not told of.
             Err(TryRecvError::Empty) if outlet.tell().is_continue() => match blocks.recv() {
@@ -168,7 +164,7 @@ fn work(mut working: Working, blocks: &Receiver<Block>, tell: SyncSender<Told>) 
                 return outlet.tell().is_continue().then_some(working);
             }
         };
-        let worked = working.block(&block, &mut outlet);
+        let worked = working.block(&mut block, &mut outlet);
         if worked.is_break() || outlet.done(block).is_break() {
             return None;
         }

@@ -1,54 +1,73 @@
 //! From a flow to its record, and what a flow that is over still has to say.
 
-use super::detection::take;
+use super::{
+    detection::take,
+    followed::Followed,
+    packets::Packets,
+    steps::{Over, Piece},
+};
 use crate::{
-    detect::Detectors,
-    dissect::{Context, Direction, Dissectors, Output},
-    flow::Entry,
-    record::{Body, EndReason, Kind, KindSet, Record, Services},
+    dissect::{Context, Direction},
+    flow::Stamp,
+    record::{Body, Flow, FlowRef, Record, Services},
 };
 
-/// Ends flows.
-pub(super) struct Closing<'a> {
-    pub(super) dissectors: &'a mut Dissectors,
-    pub(super) out: &'a mut Output,
-    pub(super) detectors: Option<&'a mut Detectors>,
-    pub(super) completed: &'a mut Vec<Record>,
-    pub(super) kinds: KindSet,
-}
-
-impl Closing<'_> {
+impl Packets {
     /// What a flow that is over still has to say.
-    pub(super) fn flow(mut self, entry: &mut Entry, reason: EndReason) {
-        let latest = entry.latest();
+    pub(super) fn close(&mut self, over: Over) {
+        let Over {
+            index,
+            latest,
+            flow,
+            totals,
+        } = over;
+        let Some(Followed { flow: of, app }) = self.followed.get_mut(index) else {
+            return;
+        };
         let context = Context {
             time: latest.time,
             packet_number: latest.number,
-            flow: &entry.flow,
+            flow: of,
             direction: Direction::ToServer,
         };
-        self.dissectors.end(&mut entry.app, &context, self.out);
-        if self.kinds.contains(Kind::Flow) {
-            let services = self.dissectors.services(&entry.app);
-            self.completed.push(record(entry, Some(reason), services));
+        self.dissectors.end(app, &context, &mut self.out);
+        if let Some(flow) = flow {
+            let services = self.dissectors.services(app);
+            self.completed.push(record(*of, latest, flow, services));
         }
-        let detectors = self.detectors.as_deref_mut();
-        take(self.out, detectors, self.kinds, self.completed);
-        if let (Some(detectors), Some(outline)) = (self.detectors, entry.outline()) {
+        let outline = totals.map(|totals| totals.outline(*of));
+        self.followed.end(index);
+        let mut detectors = self.detectors.as_mut();
+        let (out, completed) = (&mut self.out, &mut self.completed);
+        take(out, detectors.as_deref_mut(), self.options.kinds, completed);
+        if let (Some(detectors), Some(outline)) = (detectors, outline) {
             detectors.flow(&outline);
         }
         // What breaks a protocol was said when its bytes came.
         self.out.malformed.clear();
     }
+
+    /// The record of a flow that goes on.
+    #[cold]
+    pub(super) fn piece(&mut self, piece: Piece) {
+        let Piece {
+            index,
+            latest,
+            flow,
+        } = piece;
+        if let Some(Followed { flow: of, app }) = self.followed.get_mut(index) {
+            let services = self.dissectors.services(app);
+            self.completed.push(record(*of, latest, flow, services));
+        }
+    }
 }
 
-/// The record of a flow's current piece; without a reason an update.
-pub(super) fn record(entry: &Entry, reason: Option<EndReason>, services: Services) -> Record {
-    let latest = entry.latest();
+fn record(of: FlowRef, latest: Stamp, mut flow: Box<Flow>, services: Services) -> Record {
+    flow.services = services;
     Record {
         time: latest.time,
         packet_number: latest.number,
-        flow: Some(entry.flow),
-        body: Body::Flow(Box::new(entry.record(reason, services))),
+        flow: Some(of),
+        body: Body::Flow(flow),
     }
 }

@@ -1,13 +1,13 @@
 //! From what was seen to findings.
 
-use std::mem;
+use std::{mem, net::IpAddr};
 
 use super::packets::Packets;
 use crate::{
-    decode::{Frame, Ip, Malformed},
+    decode::{Frame, Malformed},
     detect::{Detectors, Evidence, Subject},
-    dissect::Output,
-    record::{Kind, KindSet, Record, Severity},
+    dissect::{Direction, Output},
+    record::{FlowRef, Kind, KindSet, Record, Severity},
 };
 
 /// Takes what the dissectors said: shows it to the detectors, if there are any, and keeps
@@ -51,27 +51,34 @@ impl Packets {
         }
     }
 
-    /// What breaks a protocol in the current packet.
-    pub(super) fn malformed(&mut self, ip: &Ip<'_>, flow_id: u64) {
+    /// What breaks a protocol in the current packet, which is one of this flow.
+    #[cold]
+    pub(super) fn malformed(&mut self, of: &FlowRef, direction: Direction) {
+        let (client, server) = (of.client.address, of.server.address);
+        let ends = match direction {
+            Direction::ToServer => (client, server),
+            Direction::ToClient => (server, client),
+        };
         for malformed in mem::take(&mut self.out.malformed) {
             let malformed = Malformed {
                 code: malformed.code,
                 message: malformed.message,
             };
-            self.finding(malformed, Some(ip), Some(flow_id));
+            self.finding(malformed, Some(ends), Some(of.flow_id));
         }
     }
 
+    /// With its sender and receiver.
     pub(super) fn finding(
         &mut self,
         malformed: Malformed,
-        ip: Option<&Ip<'_>>,
+        ends: Option<(IpAddr, IpAddr)>,
         flow_id: Option<u64>,
     ) {
         if !self.options.kinds.contains(Kind::Finding) {
             return;
         }
-        let (source, target) = (ip.map(|ip| ip.source), ip.map(|ip| ip.target));
+        let (source, target) = ends.unzip();
         let evidence = Evidence {
             subject: Subject {
                 code: malformed.code,

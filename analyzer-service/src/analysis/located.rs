@@ -1,136 +1,128 @@
-//! IP packets in their flows.
+//! IP packets in their flows, shown to the dissectors.
 
 use super::{
-    closing::{Closing, record},
-    dissection::Dissection,
+    followed::Followed,
+    nested::{Carried, Visitor},
     packets::Packets,
+    seen::{Application, Shown},
+    steps::{Placed, Step, StepsLeft},
+    tracking::is_waiting,
 };
 use crate::{
-    decode::{Frame, Ip, Transport},
-    dissect::{Direction, Dissectors, Output},
-    flow::{Ended, Entry, Located, Nesting, Stamp},
-    record::{EndReason, Kind},
+    decode::{Frame, Ip, Malformed},
+    dissect::{Context, Direction},
+    flow::Nesting,
 };
 
-/// What an IP packet says by itself.
-#[derive(Default)]
-pub(super) struct Carried {
-    pub(super) flow_id: Option<u64>,
-    pub(super) service: Option<&'static str>,
-    pub(super) located: Option<Located>,
-}
-
 impl Packets {
-    /// An IP packet in its flow.
+    /// A simple packet of a flow. Answers the service that it carries.
     #[inline]
-    pub(super) fn ip(&mut self, frame: &Frame<'_>, ip: &Ip<'_>, nesting: &Nesting) -> Carried {
-        let stamp = self.stamp;
-        let ended = &mut self.ended;
-        let located = self.flows.locate(frame, ip, nesting, stamp, ended);
-        if !self.ended.is_empty() {
-            self.end_earlier();
-        }
-        let wants_flows = self.options.kinds.contains(Kind::Flow);
-        let Some(entry) = self.flows.get_mut(located.index) else {
-            return Carried::default();
+    pub(super) fn shown(&mut self, shown: Shown<'_>) -> Option<&'static str> {
+        let Shown {
+            flow,
+            direction,
+            application,
+        } = shown;
+        let Followed { flow: of, app } = self.followed.get_mut(flow)?;
+        let context = Context {
+            time: self.stamp.time,
+            packet_number: self.stamp.number,
+            flow: of,
+            direction,
         };
-        if entry.is_cut_due(self.stamp.time, self.options.active_timeout) {
-            if wants_flows {
-                let services = self.dissectors.services(&entry.app);
-                let cut = Some(EndReason::ActiveTimeout);
-                self.completed.push(record(entry, cut, services));
+        let (dissectors, out) = (&mut self.dissectors, &mut self.out);
+        let service = match application {
+            Application::Datagram { payload, is_whole } => {
+                let service = dissectors.datagram(app, &context, payload, out);
+                if !is_whole {
+                    // Its end is missing here, not on the wire.
+                    out.malformed.clear();
+                }
+                service
             }
-            entry.cut(self.stamp);
-        }
-        entry.count(frame, ip, located.direction, self.stamp);
-        // Fragments are read when all of them are there; a tunnel is read as what is inside.
-        let waits = ip.fragment.is_some_and(|fragment| fragment.is_whole());
-        let service = if waits || frame.inner.is_some() {
-            None
-        } else {
-            let (out, dissectors) = (&mut self.out, &mut self.dissectors);
-            transport(entry, ip, located.direction, stamp, dissectors, out)
+            Application::Segment(segment) => dissectors.segment(app, &context, &segment, out),
         };
-        if wants_flows && entry.is_update_due(self.stamp.time, self.options.interim_interval) {
-            let services = self.dissectors.services(&entry.app);
-            self.completed.push(record(entry, None, services));
-        }
-        let flow_id = entry.flow.flow_id;
-        self.gather(ip, flow_id);
-        Carried {
-            flow_id: Some(flow_id),
-            service,
-            located: Some(located),
-        }
-    }
-
-    /// What a datagram says whose fragments were counted in the flow that they have in common.
-    pub(super) fn transport_of_whole(
-        &mut self,
-        frame: &Frame<'_>,
-        ip: &Ip<'_>,
-        located: &Located,
-    ) -> Option<&'static str> {
-        let entry = self.flows.get_mut(located.index)?;
-        entry.count_whole(ip);
-        if frame.inner.is_some() {
-            return None;
-        }
-        let (out, dissectors) = (&mut self.out, &mut self.dissectors);
-        let service = transport(entry, ip, located.direction, self.stamp, dissectors, out);
-        let flow_id = entry.flow.flow_id;
-        self.gather(ip, flow_id);
-        service
-    }
-
-    pub(super) fn flow_id(&mut self, located: &Located) -> Option<u64> {
-        let entry = self.flows.get_mut(located.index)?;
-        Some(entry.flow.flow_id)
-    }
-
-    /// What the dissectors said of the current packet.
-    #[inline]
-    fn gather(&mut self, ip: &Ip<'_>, flow_id: u64) {
+        let is_malformed = !out.malformed.is_empty();
+        let malformed = is_malformed.then_some((*of, direction));
         if !self.out.records.is_empty() || !self.out.exposed.is_empty() {
             self.take_said();
         }
-        if !self.out.malformed.is_empty() {
-            self.malformed(ip, flow_id);
+        if let Some((of, direction)) = malformed {
+            self.malformed(&of, direction);
         }
+        service
     }
 
-    /// What the current packet's flow followed or pushed out.
-    fn end_earlier(&mut self) {
-        for Ended { mut entry, reason } in self.ended.drain(..) {
-            let closing = Closing {
-                dissectors: &mut self.dissectors,
-                out: &mut self.out,
-                detectors: self.detectors.as_mut(),
-                completed: &mut self.completed,
-                kinds: self.options.kinds,
-            };
-            closing.flow(&mut entry, reason);
+    /// Goes by the steps up to the next packet's.
+    #[cold]
+    pub(super) fn up_to_packet(&mut self, steps: &mut StepsLeft<'_>) -> Option<Placed> {
+        loop {
+            match steps.next()? {
+                Step::Begins(index, flow) => self.followed.begin(index, flow),
+                Step::Over(over) => self.close(over),
+                Step::Piece(piece) => self.piece(*piece),
+                Step::Packet(placed) => return Some(placed),
+                Step::Swept => {}
+            }
         }
     }
 }
 
-/// Shows a packet's transport layer to its flow and the dissectors. Answers the service.
-#[inline]
-fn transport(
-    entry: &mut Entry,
-    ip: &Ip<'_>,
-    direction: Direction,
-    stamp: Stamp,
-    dissectors: &mut Dissectors,
-    out: &mut Output,
-) -> Option<&'static str> {
-    if let Transport::Tcp(tcp) = &ip.transport {
-        entry.count_segment(ip, tcp, direction, stamp.time);
+/// Shows what is in a packet that is more than one.
+pub(super) struct Showing<'p, 'b> {
+    pub(super) packets: &'p mut Packets,
+    pub(super) steps: &'p mut StepsLeft<'b>,
+}
+
+impl Showing<'_, '_> {
+    fn show(&mut self, ip: &Ip<'_>, flow: u32, direction: Direction) -> Option<&'static str> {
+        self.packets.shown(Shown {
+            flow,
+            direction,
+            application: Application::of(ip)?,
+        })
     }
-    let dissection = Dissection {
-        dissectors,
-        out,
-        stamp,
-    };
-    dissection.run(entry, ip, direction)
+}
+
+impl Visitor for Showing<'_, '_> {
+    fn ip(&mut self, frame: &Frame<'_>, ip: &Ip<'_>, _: &Nesting) -> Option<Carried> {
+        let Placed {
+            index,
+            direction,
+            reassembly,
+            update,
+        } = self.packets.up_to_packet(self.steps)?;
+        let waits = is_waiting(ip) || frame.inner.is_some();
+        let service = match waits {
+            true => None,
+            false => self.show(ip, index, direction),
+        };
+        if let Some(update) = update {
+            self.packets.piece(*update);
+        }
+        let flow_id = self.packets.followed.get_mut(index)?.flow.flow_id;
+        Some(Carried {
+            flow_id,
+            service,
+            flow: index,
+            direction,
+            reassembly,
+        })
+    }
+
+    fn whole(&mut self, frame: &Frame<'_>, ip: &Ip<'_>, carried: &Carried) -> Option<&'static str> {
+        match frame.inner {
+            Some(_) => None,
+            None => self.show(ip, carried.flow, carried.direction),
+        }
+    }
+
+    fn arp(&mut self, frame: &Frame<'_>) {
+        self.packets.arp(frame);
+    }
+
+    fn finding(&mut self, malformed: Malformed, ip: Option<&Ip<'_>>, flow_id: Option<u64>) {
+        let ends = ip.map(|ip| (ip.source, ip.target));
+        self.packets.finding(malformed, ends, flow_id);
+    }
 }

@@ -1,12 +1,52 @@
-//! Packets that are more than one: tunnels are opened, datagrams put together.
+//! Packets that are more than one: tunnels are opened, datagrams put together. Each half of an
+//! analysis walks through them, and does its own work on the way.
 
-use super::{located::Carried, packets::Packets};
+use std::sync::Arc;
+
 use crate::{
-    decode::{self, Encapsulation, Frame, Inner, Ip, Path},
-    flow::{Carrier, Located, Nesting, Reassembly, Whole},
+    decode::{self, ChecksumErrors, Encapsulation, Frame, Inner, Ip, Malformed, Path},
+    dissect::Direction,
+    flow::{Carrier, FlowIndex, Nesting, Reassembly, Whole},
 };
 
-/// What a packet is that has others inside.
+/// What is done on the way.
+pub(super) trait Visitor {
+    /// These encapsulations are around the next IP packet, and this packet around them.
+    fn enter(
+        &mut self,
+        _nesting: &mut Nesting,
+        _encapsulations: &[Encapsulation],
+        _carrier: Option<&Carrier>,
+    ) {
+    }
+
+    /// An IP packet. None when it has no flow, which ends the walk.
+    fn ip(&mut self, frame: &Frame<'_>, ip: &Ip<'_>, nesting: &Nesting) -> Option<Carried>;
+
+    /// A datagram whose fragments are in the flow that they have in common. Answers its service.
+    fn whole(&mut self, frame: &Frame<'_>, ip: &Ip<'_>, carried: &Carried) -> Option<&'static str>;
+
+    /// Of an IP packet that is inside of another, or of a datagram.
+    fn checksums(&mut self, _errors: ChecksumErrors) {}
+
+    /// A frame without an IP packet.
+    fn arp(&mut self, _frame: &Frame<'_>) {}
+
+    fn finding(&mut self, _malformed: Malformed, _ip: Option<&Ip<'_>>, _flow_id: Option<u64>) {}
+}
+
+/// What an IP packet is to its flow.
+pub(super) struct Carried {
+    pub(super) flow_id: u64,
+    pub(super) service: Option<&'static str>,
+    pub(super) flow: FlowIndex,
+    pub(super) direction: Direction,
+    /// What a fragment brought about, if anything.
+    pub(super) reassembly: Option<Arc<Reassembly>>,
+}
+
+/// What a packet is that may have others inside.
+#[derive(Default)]
 pub(super) struct Nested {
     /// Of its outermost IP packet.
     pub(super) flow_id: Option<u64>,
@@ -15,121 +55,128 @@ pub(super) struct Nested {
     pub(super) service: Option<&'static str>,
 }
 
-impl Packets {
-    /// Reads all IP packets that are in this frame, outermost first. Ends: each one below
-    /// lies in one encapsulation more, and there are [`decode::TUNNELS_MAX`] at most.
-    #[cold]
-    pub(super) fn nested(&mut self, frame: &Frame<'_>, ip: &Ip<'_>) -> Nested {
-        let mut nesting = Nesting::NONE;
-        self.enter(&mut nesting, &frame.encapsulations, None);
-        let carried = self.ip(frame, ip, &nesting);
-        let flow_id = carried.flow_id;
-        let (path, service) = self.contents(frame, ip, carried, nesting);
-        Nested {
-            flow_id,
-            path,
-            service,
-        }
-    }
-
-    fn enter(
-        &self,
-        nesting: &mut Nesting,
-        encapsulations: &[Encapsulation],
-        carrier: Option<&Carrier>,
-    ) {
-        if !encapsulations.is_empty() {
-            self.flows.nest(nesting, encapsulations, carrier);
-        }
-    }
-
-    /// What is in an IP packet whose flow has counted it: a tunnel, a datagram that it is the
-    /// last piece of, or both.
-    fn contents(
-        &mut self,
-        frame: &Frame<'_>,
-        ip: &Ip<'_>,
-        carried: Carried,
-        nesting: Nesting,
-    ) -> (Path, Option<&'static str>) {
-        let Carried {
-            flow_id,
-            service,
-            located,
-        } = carried;
-        let Some(mut located) = located else {
-            return (frame.path, service);
+/// Reads all IP packets that are in this frame, outermost first. Ends: each one below
+/// lies in one encapsulation more, and there are [`decode::TUNNELS_MAX`] at most.
+pub(super) fn walk(visitor: &mut impl Visitor, frame: &Frame<'_>, ip: &Ip<'_>) -> Nested {
+    let mut nesting = Nesting::NONE;
+    enter(visitor, &mut nesting, &frame.encapsulations, None);
+    let Some(carried) = visitor.ip(frame, ip, &nesting) else {
+        return Nested {
+            path: frame.path,
+            ..Nested::default()
         };
-        let Reassembly { whole, oddities } = match located.reassembly.take() {
-            Some(reassembly) => *reassembly,
-            None => Reassembly::default(),
-        };
-        for oddity in oddities {
-            self.finding(oddity, Some(ip), flow_id);
-        }
-        match (whole, &frame.inner) {
-            (Some(whole), _) => self.whole(frame, ip, &whole, &located, nesting),
-            (None, Some(inner)) => self.inner(frame, inner, &carrier(frame, ip, flow_id), nesting),
-            (None, None) => (frame.path, service),
-        }
-    }
-
-    /// The frame inside of a tunnel.
-    fn inner(
-        &mut self,
-        around: &Frame<'_>,
-        inner: &Inner<'_>,
-        carrier: &Carrier,
-        mut nesting: Nesting,
-    ) -> (Path, Option<&'static str>) {
-        let frame = decode::inner(around, inner);
-        let Some(ip) = &frame.ip else {
-            if frame.arp.is_some() {
-                self.arp(&frame);
-            }
-            if let Some(malformed) = frame.malformed {
-                self.finding(malformed, None, Some(carrier.flow_id));
-            }
-            return (frame.path, None);
-        };
-        self.enter(&mut nesting, &frame.encapsulations, Some(carrier));
-        let carried = self.ip(&frame, ip, &nesting);
-        self.gatherer.checksums(ip.checksum_errors);
-        if let Some(malformed) = frame.malformed {
-            self.finding(malformed, Some(ip), carried.flow_id);
-        }
-        self.contents(&frame, ip, carried, nesting)
-    }
-
-    /// A datagram that the fragment in `last` completed. Its fragments were counted singly.
-    fn whole(
-        &mut self,
-        last: &Frame<'_>,
-        fragment: &Ip<'_>,
-        whole: &Whole,
-        located: &Located,
-        nesting: Nesting,
-    ) -> (Path, Option<&'static str>) {
-        let frame = decode::whole(last, fragment, whole.next_header, &whole.data);
-        let flow_id = self.flow_id(located);
-        if let Some(malformed) = frame.malformed {
-            self.finding(malformed, Some(fragment), flow_id);
-        }
-        let Some(ip) = &frame.ip else {
-            return (frame.path, None);
-        };
-        self.gatherer.checksums(ip.checksum_errors);
-        let service = self.transport_of_whole(&frame, ip, located);
-        let Some(inner) = &frame.inner else {
-            return (frame.path, service);
-        };
-        self.inner(&frame, inner, &carrier(&frame, ip, flow_id), nesting)
+    };
+    let flow_id = Some(carried.flow_id);
+    let (path, service) = contents(visitor, frame, ip, &carried, nesting);
+    Nested {
+        flow_id,
+        path,
+        service,
     }
 }
 
-fn carrier(frame: &Frame<'_>, ip: &Ip<'_>, flow_id: Option<u64>) -> Carrier {
+fn enter(
+    visitor: &mut impl Visitor,
+    nesting: &mut Nesting,
+    encapsulations: &[Encapsulation],
+    carrier: Option<&Carrier>,
+) {
+    if !encapsulations.is_empty() {
+        visitor.enter(nesting, encapsulations, carrier);
+    }
+}
+
+/// What is in an IP packet whose flow has counted it: a tunnel, a datagram that it is the
+/// last piece of, or both.
+fn contents(
+    visitor: &mut impl Visitor,
+    frame: &Frame<'_>,
+    ip: &Ip<'_>,
+    carried: &Carried,
+    nesting: Nesting,
+) -> (Path, Option<&'static str>) {
+    let reassembly = carried.reassembly.as_deref();
+    for oddity in reassembly.iter().flat_map(|what| &what.oddities) {
+        visitor.finding(*oddity, Some(ip), Some(carried.flow_id));
+    }
+    let whole = reassembly.and_then(|what| what.whole.as_ref());
+    match (whole, &frame.inner) {
+        (Some(datagram), _) => whole_datagram(visitor, frame, ip, datagram, carried, nesting),
+        (None, Some(inside)) => inner(
+            visitor,
+            frame,
+            inside,
+            &carrier(frame, ip, carried),
+            nesting,
+        ),
+        (None, None) => (frame.path, carried.service),
+    }
+}
+
+/// The frame inside of a tunnel.
+fn inner(
+    visitor: &mut impl Visitor,
+    around: &Frame<'_>,
+    inside: &Inner<'_>,
+    carrier: &Carrier,
+    mut nesting: Nesting,
+) -> (Path, Option<&'static str>) {
+    let frame = decode::inner(around, inside);
+    let Some(ip) = &frame.ip else {
+        if frame.arp.is_some() {
+            visitor.arp(&frame);
+        }
+        if let Some(malformed) = frame.malformed {
+            visitor.finding(malformed, None, Some(carrier.flow_id));
+        }
+        return (frame.path, None);
+    };
+    enter(visitor, &mut nesting, &frame.encapsulations, Some(carrier));
+    let carried = visitor.ip(&frame, ip, &nesting);
+    visitor.checksums(ip.checksum_errors);
+    if let Some(malformed) = frame.malformed {
+        let flow_id = carried.as_ref().map(|carried| carried.flow_id);
+        visitor.finding(malformed, Some(ip), flow_id);
+    }
+    match carried {
+        Some(carried) => contents(visitor, &frame, ip, &carried, nesting),
+        None => (frame.path, None),
+    }
+}
+
+/// A datagram that the fragment in `last` completed. Its fragments were counted singly.
+fn whole_datagram(
+    visitor: &mut impl Visitor,
+    last: &Frame<'_>,
+    fragment: &Ip<'_>,
+    datagram: &Whole,
+    carried: &Carried,
+    nesting: Nesting,
+) -> (Path, Option<&'static str>) {
+    let frame = decode::whole(last, fragment, datagram.next_header, &datagram.data);
+    if let Some(malformed) = frame.malformed {
+        visitor.finding(malformed, Some(fragment), Some(carried.flow_id));
+    }
+    let Some(ip) = &frame.ip else {
+        return (frame.path, None);
+    };
+    visitor.checksums(ip.checksum_errors);
+    let service = visitor.whole(&frame, ip, carried);
+    match &frame.inner {
+        Some(inside) => inner(
+            visitor,
+            &frame,
+            inside,
+            &carrier(&frame, ip, carried),
+            nesting,
+        ),
+        None => (frame.path, service),
+    }
+}
+
+fn carrier(frame: &Frame<'_>, ip: &Ip<'_>, carried: &Carried) -> Carrier {
     Carrier {
-        flow_id: flow_id.unwrap_or(0),
+        flow_id: carried.flow_id,
         source: ip.source,
         target: ip.target,
         vlans: frame.vlans,

@@ -1,29 +1,33 @@
 //! What is done with each packet, and with what is over because of it.
 
-use std::{collections::BTreeMap, mem, ops::ControlFlow};
+use std::{collections::BTreeMap, ops::ControlFlow};
 
 use super::{
     Event, Options, POLL_PACKETS, Sink,
     batch::Batch,
-    closing::Closing,
     detection::{read, take},
+    ending::Sweep,
     findings::Findings,
-    nested::Nested,
+    followed::FollowedFlows,
+    located::Showing,
+    nested::{Nested, walk},
+    seen::{Layers, Seen, Simple},
+    steps::StepsLeft,
 };
 use crate::{
     capture::Packet,
-    decode::{Frame, Malformed},
+    decode::{self, Frame, Malformed},
     detect::Detectors,
     dissect::{Dissectors, Output},
-    flow::{Ended, FlowIndex, FlowTable, Nesting, Stamp},
-    record::{Dropped, EndReason, Kind, Progress, Record, Summary, Time},
+    flow::Stamp,
+    record::{Dropped, Kind, Progress, Record, Summary, Time},
     summary::{Ending, Gatherer, Traffic},
 };
 
 /// The state of an analysis between two packets.
 pub(super) struct Packets {
     pub(super) options: Options,
-    pub(super) flows: FlowTable,
+    pub(super) followed: FollowedFlows,
     pub(super) dissectors: Dissectors,
     pub(super) out: Output,
     /// When somebody asked for findings.
@@ -37,19 +41,17 @@ pub(super) struct Packets {
     timed: bool,
     /// Records that the current packet completed.
     pub(super) completed: Vec<Record>,
-    pub(super) ended: Vec<Ended>,
+    /// Flows are ending whose rest comes with the next block.
+    pub(super) sweep: Option<Sweep>,
     batch: Batch,
     /// As told last.
     pub(super) progress: Progress,
 }
 
-/// Flows ended between two looks at the sink: about as long as as many packets take.
-const FLOWS_PER_POLL: usize = 1_024;
-
 impl Packets {
     pub(super) fn new(options: Options) -> Self {
         Self {
-            flows: FlowTable::new(options.idle_timeout, options.flows_max),
+            followed: FollowedFlows::default(),
             dissectors: Dissectors::new(read(options.kinds)),
             out: Output::default(),
             detectors: options
@@ -62,15 +64,11 @@ impl Packets {
             n_packets: 0,
             timed: false,
             completed: Vec::new(),
-            ended: Vec::new(),
+            sweep: None,
             batch: Batch::default(),
             progress: Progress::default(),
             options,
         }
-    }
-
-    pub(super) fn n_flows(&self) -> u64 {
-        self.flows.n_flows()
     }
 
     pub(super) fn capture_time(&self) -> Option<Time> {
@@ -81,14 +79,13 @@ impl Packets {
         self.batch.by_kind()
     }
 
-    pub(super) fn dropped(&self) -> Dropped {
+    /// What this half dropped, beside the other one.
+    pub(super) fn dropped(&self, other: Dropped) -> Dropped {
         Dropped {
-            evicted_flows: self.flows.n_evicted(),
             reassembly_bytes: self.out.dropped_bytes,
             findings: self.findings.n_dropped(),
             pending_transactions: self.out.dropped_transactions,
-            fragments: self.flows.n_fragments_dropped(),
-            paths: 0,
+            ..other
         }
     }
 
@@ -96,69 +93,76 @@ impl Packets {
         self.gatherer.finish(traffic, ending)
     }
 
-    /// The next packet that is analyzed, with its headers and its number in the capture.
+    /// The next packet that is analyzed.
     pub(super) fn packet(
         &mut self,
-        packet: &Packet<'_>,
-        frame: &Frame<'_>,
-        number: u64,
+        seen: Seen<'_>,
+        steps: &mut StepsLeft<'_>,
         sink: &mut dyn Sink,
     ) -> ControlFlow<()> {
         self.n_packets += 1;
-        self.timed |= packet.time.is_some();
-        self.stamp = Stamp {
-            time: packet.time.unwrap_or(self.stamp.time),
-            number,
-        };
-        let mut path = frame.path;
-        let (flow_id, service) = match &frame.ip {
-            Some(ip) if frame.is_nested() => {
-                let nested: Nested = self.nested(frame, ip);
-                path = nested.path;
-                (nested.flow_id, nested.service)
-            }
-            Some(ip) => {
-                let carried = self.ip(frame, ip, &Nesting::NONE);
-                (carried.flow_id, carried.service)
-            }
-            None => {
-                if frame.arp.is_some() {
-                    self.arp(frame);
-                }
-                (None, None)
-            }
-        };
-        if packet.bad_time {
+        self.timed |= seen.has_time;
+        self.stamp = seen.stamp;
+        if seen.bad_time {
             self.finding(BAD_TIMESTAMP, None, None);
         }
-        if let Some(malformed) = frame.malformed {
-            self.finding(malformed, frame.ip.as_ref(), flow_id);
-        }
-        self.gatherer
-            .packet(packet.wire_bytes, frame, path, service);
+        let (path, service) = match seen.layers {
+            Layers::Simple(simple) => (simple.path, self.simple(simple, steps)),
+            Layers::Odd(packet) => self.odd(&packet, steps),
+        };
+        self.gatherer.packet(seen.wire_bytes, path, service);
         self.conclude();
-        // Those that are analyzed: so a filter gives what the filtered file would give.
-        if self.n_packets.is_multiple_of(POLL_PACKETS) {
-            return self.sweep(sink);
-        }
-        if self.completed.is_empty() {
+        if self.completed.is_empty() || self.is_sweep_due() {
             return ControlFlow::Continue(());
         }
         self.flush(sink)
     }
 
-    /// The capture is over: so is everything that waits.
-    pub(super) fn end(&mut self, sink: &mut dyn Sink) -> ControlFlow<()> {
-        self.dissectors.finish(&mut self.out);
-        self.take_said();
-        self.conclude();
-        let all = self.flows.all();
-        self.end_flows(all, EndReason::CaptureEnd, sink)?;
-        // They rest on the flows that ended just now.
-        let findings = self.findings.finish(self.stamp);
-        self.complete(findings);
-        self.flush(sink)?;
-        self.hand_out(sink)
+    /// A sweep comes next, which hands out all that this packet completed.
+    pub(super) fn is_sweep_due(&self) -> bool {
+        self.n_packets.is_multiple_of(POLL_PACKETS)
+    }
+
+    #[inline]
+    fn simple(&mut self, simple: Simple<'_>, steps: &mut StepsLeft<'_>) -> Option<&'static str> {
+        let mut update = None;
+        if simple.has_steps {
+            update = self.up_to_packet(steps).and_then(|placed| placed.update);
+        }
+        let service = simple.shown.and_then(|shown| self.shown(shown));
+        if let Some(update) = update {
+            self.piece(*update);
+        }
+        service
+    }
+
+    /// A packet whose layers are walked through again.
+    #[cold]
+    fn odd(
+        &mut self,
+        packet: &Packet<'_>,
+        steps: &mut StepsLeft<'_>,
+    ) -> (decode::Path, Option<&'static str>) {
+        let mut frame = Frame::default();
+        decode::decode(packet, &mut frame);
+        let nested = match &frame.ip {
+            Some(ip) => {
+                let packets = &mut *self;
+                walk(&mut Showing { packets, steps }, &frame, ip)
+            }
+            None => {
+                self.arp(&frame);
+                Nested {
+                    path: frame.path,
+                    ..Nested::default()
+                }
+            }
+        };
+        if let Some(malformed) = frame.malformed {
+            let ends = frame.ip.as_ref().map(|ip| (ip.source, ip.target));
+            self.finding(malformed, ends, nested.flow_id);
+        }
+        (nested.path, nested.service)
     }
 
     /// Gives the sink what is ready, be it little.
@@ -176,58 +180,12 @@ impl Packets {
         take(out, detectors, self.options.kinds, completed);
     }
 
-    fn complete(&mut self, records: Vec<Record>) {
+    pub(super) fn complete(&mut self, records: Vec<Record>) {
         self.completed.extend(records);
     }
 
-    /// At fixed packet numbers: what capture time has ended.
-    fn sweep(&mut self, sink: &mut dyn Sink) -> ControlFlow<()> {
-        let findings = self.findings.close(self.stamp);
-        self.complete(findings);
-        let idle = self.flows.sweep(self.stamp.time);
-        self.end_flows(idle, EndReason::IdleTimeout, sink)
-    }
-
-    /// Ends flows, which come by flow id, and hands out all that the current packet
-    /// completed, in order, without holding it all at once.
-    fn end_flows(
-        &mut self,
-        indexes: Vec<FlowIndex>,
-        reason: EndReason,
-        sink: &mut dyn Sink,
-    ) -> ControlFlow<()> {
-        self.completed.sort_by_key(order);
-        let mut others = mem::take(&mut self.completed).into_iter().peekable();
-        for (n, index) in indexes.into_iter().enumerate() {
-            // Ending a full table takes a while: the call may be over meanwhile.
-            if n % FLOWS_PER_POLL == 0 {
-                sink.poll(&self.progress)?;
-            }
-            let Some(entry) = self.flows.get_mut(index) else {
-                continue;
-            };
-            let flow_id = entry.flow.flow_id;
-            while let Some(record) = others.next_if(|record| order(record).0 <= flow_id) {
-                self.completed.push(record);
-            }
-            let closing = Closing {
-                dissectors: &mut self.dissectors,
-                out: &mut self.out,
-                detectors: self.detectors.as_mut(),
-                completed: &mut self.completed,
-                kinds: self.options.kinds,
-            };
-            closing.flow(entry, reason);
-            self.flows.remove(index);
-            self.conclude();
-            self.flush(sink)?;
-        }
-        self.completed.extend(others);
-        self.flush(sink)
-    }
-
     /// Hands out what the current packet completed, in order.
-    fn flush(&mut self, sink: &mut dyn Sink) -> ControlFlow<()> {
+    pub(super) fn flush(&mut self, sink: &mut dyn Sink) -> ControlFlow<()> {
         self.completed.sort_by_key(order);
         for mut record in self.completed.drain(..) {
             record.packet_number = self.stamp.number;
@@ -245,7 +203,7 @@ const BAD_TIMESTAMP: Malformed = Malformed {
 };
 
 /// Of the records that one packet completed.
-fn order(record: &Record) -> (u64, Kind) {
+pub(super) fn order(record: &Record) -> (u64, Kind) {
     let flow_id = record.flow.map_or(0, |flow| flow.flow_id);
     (flow_id, record.body.kind())
 }

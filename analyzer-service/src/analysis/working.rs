@@ -3,11 +3,13 @@
 use std::ops::ControlFlow;
 
 use super::{
-    Options, POLL_BYTES, POLL_PACKETS, Sink,
+    Options, POLL_BYTES, Sink,
+    block::Block,
     packets::Packets,
-    reading::{Block, Taken, Worked},
+    seen::{Found, Item},
+    steps::StepsLeft,
 };
-use crate::{decode::Frame, record::Progress};
+use crate::record::Progress;
 
 pub(super) struct Working {
     pub(super) packets: Packets,
@@ -23,29 +25,44 @@ impl Working {
         }
     }
 
-    /// The next block; behind the last one all that waits ends.
-    pub(super) fn block(&mut self, block: &Block, sink: &mut dyn Sink) -> ControlFlow<()> {
-        for item in block.items() {
-            let Worked {
-                next_offset,
-                stored_bytes,
-                packet,
-            } = item;
-            let is_packet = packet.is_some();
-            if let Some(taken) = packet {
-                let mut frame = Frame::default();
-                taken.decode(&mut frame);
-                let Taken { packet, number, .. } = taken;
-                self.packets.packet(&packet, &frame, number, sink)?;
+    /// The next block, of which the steps are taken; behind the last one all that waits ends.
+    pub(super) fn block(&mut self, block: &mut Block, sink: &mut dyn Sink) -> ControlFlow<()> {
+        let (items, mut steps) = block.open();
+        for item in items {
+            self.item(item, &mut steps, sink)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// The next item, of which the steps come next.
+    #[inline]
+    pub(super) fn item(
+        &mut self,
+        item: Item<'_>,
+        steps: &mut StepsLeft<'_>,
+        sink: &mut dyn Sink,
+    ) -> ControlFlow<()> {
+        let Item {
+            next_offset,
+            stored_bytes,
+            found,
+        } = item;
+        let mut is_due = next_offset - self.polled_at >= POLL_BYTES;
+        match found {
+            Found::Other => {}
+            Found::Packet(seen) => {
+                self.packets.packet(seen, steps, sink)?;
+                is_due &= !self.packets.is_sweep_due();
             }
-            let packets_due = is_packet && self.packets.n_packets.is_multiple_of(POLL_PACKETS);
-            if packets_due || next_offset - self.polled_at >= POLL_BYTES {
-                self.polled_at = next_offset;
-                self.poll(stored_bytes, sink)?;
+            Found::Sweep => is_due = self.packets.sweep(steps, sink)?,
+            Found::End => {
+                self.packets.end(steps, sink)?;
+                is_due = false;
             }
         }
-        if block.is_last {
-            self.packets.end(sink)?;
+        if is_due {
+            self.polled_at = next_offset;
+            self.poll(stored_bytes, sink)?;
         }
         ControlFlow::Continue(())
     }

@@ -25,7 +25,7 @@ pub struct Encapsulation {
 }
 
 /// What an IP packet carries in a tunnel.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Inner<'a> {
     /// None where what is inside names it itself (MPLS labels).
     pub(super) encapsulation: Option<Encapsulation>,

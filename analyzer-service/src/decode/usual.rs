@@ -24,16 +24,6 @@ const IPV4_WITHOUT_OPTIONS: u8 = 0x45;
 /// "More fragments" and the offset.
 const FRAGMENT_BITS: u16 = 0x3fff;
 
-/// What has to be known of a usual packet to read it again at little cost, wherever its bytes
-/// are by then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Usual {
-    /// The sender's address, and the receiver's.
-    pub ends: (IpAddr, IpAddr),
-    /// Which takes all of its bytes to know.
-    pub checksum_errors: ChecksumErrors,
-}
-
 /// A usual packet's layers.
 struct Layers<'a> {
     ethernet: &'a [u8; ETHERNET_BYTES],
@@ -54,14 +44,15 @@ struct Datagram<'a> {
 
 /// None for a packet that is not one of these.
 #[inline]
-pub(super) fn read(packet: &Packet<'_>) -> Option<Usual> {
+pub(super) fn read<'a>(packet: &Packet<'a>, frame: &mut Frame<'a>) -> Option<()> {
     if packet.link_type != ETHERNET {
         return None;
     }
     let Layers {
+        ethernet,
         datagram,
         transport,
-        ..
+        payload_bytes,
     } = layers(packet.data)?;
     let checksum_errors = ChecksumErrors {
         ip: datagram.layer == Layer::Ip && !checksum::is_right(datagram.header),
@@ -71,24 +62,6 @@ pub(super) fn read(packet: &Packet<'_>) -> Option<Usual> {
             && datagram.payload.get(6..8) != Some(&[0, 0])
             && !datagram.has_right_checksum(),
     };
-    Some(Usual {
-        ends: (datagram.source, datagram.target),
-        checksum_errors,
-    })
-}
-
-/// Writes the headers of a packet that [`read`] knows into a frame that is a default.
-#[inline]
-pub(super) fn restore<'a>(data: &'a [u8], checksum_errors: ChecksumErrors, frame: &mut Frame<'a>) {
-    let Some(layers) = layers(data) else {
-        return;
-    };
-    let Layers {
-        ethernet,
-        datagram,
-        transport,
-        payload_bytes,
-    } = layers;
     frame.path = match (datagram.layer, &transport) {
         (Layer::Ip, Transport::Tcp(_)) => const { Path::of([Layer::Eth, Layer::Ip, Layer::Tcp]) },
         (Layer::Ip, _) => const { Path::of([Layer::Eth, Layer::Ip, Layer::Udp]) },
@@ -107,6 +80,7 @@ pub(super) fn restore<'a>(data: &'a [u8], checksum_errors: ChecksumErrors, frame
         payload_bytes: payload_bytes as u64,
         checksum_errors,
     });
+    Some(())
 }
 
 #[inline]

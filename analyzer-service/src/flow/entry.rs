@@ -4,7 +4,7 @@ mod outline;
 
 use std::time::Duration;
 
-pub use self::outline::Outline;
+pub use self::outline::{Outline, Totals};
 
 use super::{
     key::FlowKey,
@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     decode::{Frame, Ip, Tcp},
-    dissect::{AppSlot, Direction},
-    record::{Counters, EndReason, Flow, FlowRef, IcmpKind, Services, Time, Tunnel},
+    dissect::Direction,
+    record::{Counters, EndReason, Flow, IcmpKind, Services, Time, Tunnel},
 };
 
 /// IANA protocol number.
@@ -34,9 +34,7 @@ pub struct Entry {
     pub(super) key: FlowKey,
     /// The client is the key's lower end.
     pub(super) client_is_lower: bool,
-    pub flow: FlowRef,
-    /// The dissectors' own.
-    pub app: AppSlot,
+    pub flow_id: u64,
     /// Outermost first; as of the first packet.
     pub(super) tunnels: Box<[Tunnel]>,
     /// Of the whole flow: latest by time, and by place in the capture.
@@ -96,7 +94,6 @@ impl Entry {
     pub(super) fn new(
         key: FlowKey,
         flow_id: u64,
-        community_id: [u8; 20],
         roles: &Roles,
         icmp: Option<IcmpKind>,
         stamp: Stamp,
@@ -105,14 +102,7 @@ impl Entry {
             tcp: (key.protocol == TCP).then(Box::default),
             key,
             client_is_lower: roles.client_is_lower,
-            flow: FlowRef {
-                flow_id,
-                client: roles.client,
-                server: roles.server,
-                ip_protocol: key.protocol,
-                community_id,
-            },
-            app: AppSlot::default(),
+            flow_id,
             tunnels: Box::default(),
             latest_time: stamp.time,
             latest_number: stamp.number,
@@ -229,9 +219,10 @@ impl Entry {
     }
 
     /// The record of the current piece; without a reason an update of a flow that goes on.
-    /// A closed flow ended by closing, whatever made room of it later.
+    /// A closed flow ended by closing, whatever made room of it later. Its services are the
+    /// dissectors' to tell.
     #[must_use]
-    pub fn record(&self, reason: Option<EndReason>, services: Services) -> Flow {
+    pub fn record(&self, reason: Option<EndReason>) -> Flow {
         let Part {
             to_server,
             to_client,
@@ -244,7 +235,7 @@ impl Entry {
             (_, Some(closed)) => closed,
         });
         Flow {
-            services,
+            services: Services::default(),
             start_time: self.part.start,
             end_time: self.part.end,
             client_to_server: to_server,

@@ -11,6 +11,7 @@ mod nesting;
 mod oddities;
 mod pieces;
 mod places;
+mod removal;
 mod roles;
 mod tcp;
 
@@ -20,7 +21,7 @@ use ahash::RandomState;
 use hashbrown::HashTable;
 
 pub use self::{
-    entry::{Entry, Outline, Stamp},
+    entry::{Entry, Outline, Stamp, Totals},
     fragments::{Reassembly, Whole},
     nesting::{Carrier, Nesting},
 };
@@ -33,12 +34,8 @@ use self::{
 use crate::{
     decode::{Encapsulation, Frame, Ip, Tcp, Transport},
     dissect::Direction,
-    record::{EndReason, IcmpKind, Time},
+    record::{EndReason, FlowRef, IcmpKind, Time},
 };
-
-/// Of a full table this part is evicted at once, so that each new flow costs
-/// a bounded time.
-const EVICTED_PART: usize = 16;
 
 /// Of the idle timeout: the clock moves this much between two sweeps, at least.
 const SWEEPS_PER_TIMEOUT: u32 = 8;
@@ -61,6 +58,8 @@ pub struct Located {
 /// A flow that is over.
 #[derive(Debug)]
 pub struct Ended {
+    /// Where it was.
+    pub index: FlowIndex,
     pub entry: Entry,
     pub reason: EndReason,
 }
@@ -80,6 +79,8 @@ pub struct FlowTable {
     idle_nanos: i128,
     n_max: usize,
     n_flows: u64,
+    /// The last one that began.
+    begun: Option<FlowRef>,
     n_evicted: u64,
     last_sweep: Option<Time>,
 }
@@ -98,6 +99,7 @@ impl FlowTable {
             idle_nanos: idle_timeout.map_or(i128::MAX, |time| time.as_nanos().cast_signed()),
             n_max: n_max.clamp(1, FLOWS_MAX),
             n_flows: 0,
+            begun: None,
             n_evicted: 0,
             last_sweep: None,
         }
@@ -105,6 +107,7 @@ impl FlowTable {
 
     /// Finds or makes the flow of a packet. What is over because of it goes to `ended`:
     /// the flow before it with the same key, or those evicted.
+    #[inline]
     pub fn locate(
         &mut self,
         frame: &Frame<'_>,
@@ -184,16 +187,16 @@ impl FlowTable {
         self.places.all()
     }
 
-    /// Drops a flow where it lies, if there is one.
-    pub fn remove(&mut self, index: FlowIndex) {
-        self.unlink(index);
-        self.places.remove(index);
-    }
-
     /// Flows that there were so far.
     #[must_use]
     pub fn n_flows(&self) -> u64 {
         self.n_flows
+    }
+
+    /// The flow that the latest packet began, once; none when that was there before.
+    #[inline]
+    pub fn begun(&mut self) -> Option<FlowRef> {
+        self.begun.take()
     }
 
     #[must_use]
@@ -244,6 +247,7 @@ impl FlowTable {
         (entry.is_closed() && syn == (true, false)).then_some(EndReason::Fin)
     }
 
+    #[inline(never)]
     fn insert(
         &mut self,
         key: FlowKey,
@@ -253,8 +257,14 @@ impl FlowTable {
         stamp: Stamp,
     ) -> FlowIndex {
         self.n_flows += 1;
-        let community_id = community_id::community_id(&key);
-        let mut entry = Entry::new(key, self.n_flows, community_id, roles, icmp, stamp);
+        self.begun = Some(FlowRef {
+            flow_id: self.n_flows,
+            client: roles.client,
+            server: roles.server,
+            ip_protocol: key.protocol,
+            community_id: community_id::community_id(&key),
+        });
+        let mut entry = Entry::new(key, self.n_flows, roles, icmp, stamp);
         entry.tunnels = nesting.tunnels().into();
         let hash = self.hasher.hash_one(key);
         let index = self.places.insert(entry, hash);
@@ -262,36 +272,6 @@ impl FlowTable {
         self.indexes
             .insert_unique(hash, index, |at| places.hash(*at));
         index
-    }
-
-    /// Makes room by ending those whose latest packet is longest ago in the capture.
-    fn evict(&mut self, ended: &mut Vec<Ended>) {
-        let live = self.places.iter();
-        let live = live.map(|(index, entry)| (entry.latest_number, index));
-        let mut live: Vec<(u64, FlowIndex)> = live.collect();
-        let n_evicted = (self.n_max / EVICTED_PART).max(1).min(live.len());
-        if n_evicted < live.len() {
-            live.select_nth_unstable(n_evicted);
-        }
-        for (_, index) in &live[..n_evicted] {
-            ended.extend(self.take(*index, EndReason::Evicted));
-            self.n_evicted += 1;
-        }
-    }
-
-    /// Takes a flow out, if there is one.
-    fn take(&mut self, index: FlowIndex, reason: EndReason) -> Option<Ended> {
-        self.unlink(index);
-        let entry = self.places.take(index)?;
-        Some(Ended { entry, reason })
-    }
-
-    /// No packet finds it any more.
-    fn unlink(&mut self, index: FlowIndex) {
-        let hash = self.places.hash(index);
-        if let Ok(occupied) = self.indexes.find_entry(hash, |at| *at == index) {
-            occupied.remove();
-        }
     }
 }
 

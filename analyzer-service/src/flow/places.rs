@@ -78,7 +78,7 @@ impl Places {
     /// All flows, by flow id.
     pub(super) fn all(&self) -> Vec<FlowIndex> {
         let all = self.iter();
-        by_flow_id(all.map(|(index, entry)| (entry.flow.flow_id, index)))
+        by_flow_id(all.map(|(index, entry)| (entry.flow_id, index)))
     }
 
     /// Those whose latest packet is more than `timeout` before `now`, by flow id.
@@ -93,7 +93,7 @@ impl Places {
             let (chunk, at) = place(index);
             let entry = chunks[chunk][at].as_ref()?;
             *seen = entry.latest_time;
-            is_idle(*seen).then_some((entry.flow.flow_id, index))
+            is_idle(*seen).then_some((entry.flow_id, index))
         }))
     }
 

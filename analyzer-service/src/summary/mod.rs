@@ -10,17 +10,14 @@ use std::collections::BTreeMap;
 use self::hierarchy::Hierarchy;
 pub use self::traffic::Traffic;
 use crate::{
-    decode::{ChecksumErrors, Frame, Path},
+    decode::Path,
     record::{Dropped, Interface, Kind, Summary, Verdict},
 };
 
-/// Gathers what the summary says of layers, packet by packet.
+/// Counts packets by their layers.
 #[derive(Debug)]
 pub struct Gatherer {
     hierarchy: Hierarchy,
-    ip_checksum_errors: u64,
-    tcp_checksum_errors: u64,
-    udp_checksum_errors: u64,
 }
 
 /// What the rest of the analysis adds in the end.
@@ -39,36 +36,15 @@ impl Default for Gatherer {
     fn default() -> Self {
         Self {
             hierarchy: Hierarchy::new(),
-            ip_checksum_errors: 0,
-            tcp_checksum_errors: 0,
-            udp_checksum_errors: 0,
         }
     }
 }
 
 impl Gatherer {
-    /// Counts one packet with its outermost frame, all its layers' path and the service that
-    /// its application data is of.
-    pub fn packet(
-        &mut self,
-        wire_bytes: u32,
-        frame: &Frame<'_>,
-        path: Path,
-        service: Option<&'static str>,
-    ) {
+    /// Counts one packet with all its layers' path and the service that its application data
+    /// is of.
+    pub fn packet(&mut self, wire_bytes: u32, path: Path, service: Option<&'static str>) {
         self.hierarchy.count(path, service, wire_bytes);
-        if let Some(ip) = &frame.ip {
-            self.checksums(ip.checksum_errors);
-        }
-    }
-
-    /// Counts the wrong checksums of one more IP packet in the packet, or of a datagram that
-    /// it completed.
-    pub fn checksums(&mut self, errors: ChecksumErrors) {
-        let ChecksumErrors { ip, tcp, udp } = errors;
-        self.ip_checksum_errors += u64::from(ip);
-        self.tcp_checksum_errors += u64::from(tcp);
-        self.udp_checksum_errors += u64::from(udp);
     }
 
     /// The summary, with what was counted of the same packets apart.
@@ -103,9 +79,9 @@ impl Gatherer {
             interfaces,
             blocks_by_type,
             packets_by_link_type: traffic.link_types(),
-            ip_checksum_errors: self.ip_checksum_errors,
-            tcp_checksum_errors: self.tcp_checksum_errors,
-            udp_checksum_errors: self.udp_checksum_errors,
+            ip_checksum_errors: traffic.ip_checksum_errors,
+            tcp_checksum_errors: traffic.tcp_checksum_errors,
+            udp_checksum_errors: traffic.udp_checksum_errors,
         }
     }
 }

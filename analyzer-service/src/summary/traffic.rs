@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use super::{activity::Activity, talkers::Talkers};
 use crate::{
     capture::Packet,
+    decode::ChecksumErrors,
     record::{Talker, Time, TimeSeries},
 };
 
@@ -15,6 +16,9 @@ pub struct Traffic {
     pub(super) captured_bytes: u64,
     pub(super) wire_bytes: u64,
     pub(super) truncated_packets: u64,
+    pub(super) ip_checksum_errors: u64,
+    pub(super) tcp_checksum_errors: u64,
+    pub(super) udp_checksum_errors: u64,
     pub(super) times: Option<Times>,
     talkers: Talkers,
     activity: Activity,
@@ -39,6 +43,9 @@ impl Default for Traffic {
             captured_bytes: 0,
             wire_bytes: 0,
             truncated_packets: 0,
+            ip_checksum_errors: 0,
+            tcp_checksum_errors: 0,
+            udp_checksum_errors: 0,
             times: None,
             talkers: Talkers::new(),
             activity: Activity::default(),
@@ -70,6 +77,15 @@ impl Traffic {
         if let Some((source, target)) = ends {
             self.talkers.count(source, target, packet.wire_bytes);
         }
+    }
+
+    /// Counts the wrong checksums of an IP packet in the packet, or of a datagram that it
+    /// completed.
+    pub fn checksums(&mut self, errors: ChecksumErrors) {
+        let ChecksumErrors { ip, tcp, udp } = errors;
+        self.ip_checksum_errors += u64::from(ip);
+        self.tcp_checksum_errors += u64::from(tcp);
+        self.udp_checksum_errors += u64::from(udp);
     }
 
     pub(super) fn link_types(&mut self) -> BTreeMap<u32, u64> {

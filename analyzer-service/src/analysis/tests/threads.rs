@@ -106,3 +106,75 @@ fn what_came_before_an_input_failed_is_said() {
     assert!(one.events.len() > 2);
     assert_eq!(one, said(2));
 }
+
+/// More flows than one block may end, all idle at once, and questions among them; then packets
+/// of one more flow.
+fn crowd(n_flows: u16) -> Vec<u8> {
+    let begun = (0..n_flows).fold(Pcap::new(Order::Little), |pcap, n| {
+        let (port, payload) = match n % 5 {
+            0 => (53, DNS_QUERY),
+            _ => (9, b"away".as_slice()),
+        };
+        let packet = frame::udp(A, B, (10_000 + n, port), payload);
+        pcap.packet(u32::from(n) / 1_000, 0, &frame::ethernet(&packet))
+    });
+    let late = frame::ethernet(&frame::udp(B, A, (9, 9), b"late"));
+    (0..2_048)
+        .fold(begun, |pcap, n| pcap.packet(10_000 + n / 1_000, 0, &late))
+        .bytes()
+}
+
+#[test]
+fn flows_that_end_at_once_come_in_their_order_however_many() {
+    for n_flows in [1_023, 1_024, 1_025, 2_049, 5_000] {
+        let capture = crowd(n_flows);
+        let one = run(&capture, &on(1));
+        assert_eq!(one, run(&capture, &on(2)), "{n_flows}");
+        let of = |kind: Kind| -> Vec<(u64, u64)> {
+            let records = one.records().into_iter();
+            let records = records.filter(|record| record.body.kind() == kind);
+            records
+                .filter_map(|record| Some((record.packet_number, record.flow?.flow_id)))
+                .collect()
+        };
+        // Looked at with the first multiple of 1,024 that is late; the last flow at the end.
+        let n_flows = u64::from(n_flows);
+        let swept = (n_flows + 1).next_multiple_of(POLL_PACKETS);
+        let mut expected: Vec<(u64, u64)> = (1..=n_flows).map(|id| (swept, id)).collect();
+        expected.push((n_flows + 2_048, n_flows + 1));
+        assert_eq!(of(Kind::Flow), expected);
+        let questions = (1..=n_flows).step_by(5).map(|id| (swept, id));
+        assert_eq!(of(Kind::Dns), questions.collect::<Vec<_>>());
+    }
+}
+
+/// Packets in as many kinds of VLAN stacks as there are: more paths than are told apart at once,
+/// with flows that begin, are cut and go on among them.
+fn stacks() -> Vec<u8> {
+    (0..12_000_u32)
+        .fold(Pcap::new(Order::Little), |pcap, n| {
+            let port = u16::try_from(n % 7).expect("a small number");
+            let packet = frame::udp(A, B, (4_000 + port, 53), DNS_QUERY);
+            // As a binary number, the lowest digit innermost.
+            let (kind, packet) = (0..7).fold((0x0800, packet), |(kind, packet), digit| {
+                let tag = [0x8100, 0x88a8][(n >> digit & 1) as usize];
+                (tag, frame::vlan(5, kind, &packet))
+            });
+            pcap.packet(n / 100, 0, &frame::ethernet_of(kind, &packet))
+        })
+        .bytes()
+}
+
+#[test]
+fn more_layers_than_are_told_apart_change_nothing() {
+    let capture = stacks();
+    assert!(capture.len() > 600_000);
+    let with = |threads| Options {
+        active_timeout: Some(Duration::from_secs(30)),
+        interim_interval: Some(Duration::from_secs(7)),
+        ..on(threads)
+    };
+    let one = run(&capture, &with(1));
+    assert!(one.summary().protocol_hierarchy.len() > 128);
+    assert_eq!(one, run(&capture, &with(2)));
+}
