@@ -8,7 +8,7 @@ use std::{
 use super::{
     Event, Halt, Sink, going,
     reading::Reading,
-    seen::{Found, Item, Layers, Over, Place, Seen, Simple, Taker},
+    seen::{Ending, Found, Item, Layers, Place, Seen, Simple, Taker},
     steps::Steps,
     working::Working,
 };
@@ -50,6 +50,9 @@ struct Alone<'a> {
 impl Alone<'_> {
     #[inline]
     fn found(&mut self, place: &Place, found: Found<'_>) {
+        if self.went.is_break() {
+            return;
+        }
         let item = Item {
             next_offset: place.next_offset,
             stored_bytes: self.stored_bytes.unwrap_or(place.next_offset),
@@ -77,9 +80,7 @@ impl Taker for Alone<'_> {
     }
 
     fn other(&mut self, place: &Place) {
-        if self.went.is_continue() {
-            self.found(place, Found::Other);
-        }
+        self.found(place, Found::Other);
     }
 
     #[inline]
@@ -90,9 +91,6 @@ impl Taker for Alone<'_> {
         _data: Range<usize>,
         simple: Option<Simple<'_>>,
     ) {
-        if self.went.is_break() {
-            return;
-        }
         let layers = match simple {
             Some(simple) => Layers::Simple(simple),
             None => Layers::Odd(*packet),
@@ -107,15 +105,13 @@ impl Taker for Alone<'_> {
         self.found(place, Found::Packet(seen));
     }
 
-    fn over(&mut self, place: &Place, over: Over) -> bool {
-        if self.went.is_continue() {
-            let found = if over.is_capture_end {
-                Found::End
-            } else {
-                Found::Sweep
-            };
-            self.found(place, found);
-        }
+    fn over(&mut self, place: &Place, ending: Ending) -> bool {
+        let found = if ending.is_capture_end {
+            Found::End
+        } else {
+            Found::Sweep
+        };
+        self.found(place, found);
         self.went.is_continue()
     }
 

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use self::entry::{Entry, Marks, What, what, within};
 use super::{
-    seen::{Item, Over, Place, Simple, Taker},
+    seen::{Ending, Item, Place, Simple, Taker},
     steps::{Steps, StepsLeft},
 };
 use crate::{capture::Packet, decode::Path};
@@ -126,7 +126,7 @@ impl Taker for Block {
         let (what, flow, data, path, has_steps) = match simple {
             None => {
                 let link_type = packet.link_type;
-                (What::Odd { link_type }, 0, data, 0, true)
+                (What::Odd { link_type }, 0, data, 0, false)
             }
             Some(simple) => {
                 let path = self.path(simple.path);
@@ -149,8 +149,8 @@ impl Taker for Block {
         });
     }
 
-    fn over(&mut self, place: &Place, ending: Over) -> bool {
-        let Over {
+    fn over(&mut self, place: &Place, ending: Ending) -> bool {
+        let Ending {
             is_capture_end,
             is_all,
         } = ending;

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     dissect::{Context, Direction},
-    flow::Stamp,
+    flow::{Outline, Stamp},
     record::{Body, Flow, FlowRef, Record, Services},
 };
 
@@ -35,8 +35,8 @@ impl Packets {
             let services = self.dissectors.services(app);
             self.completed.push(record(*of, latest, flow, services));
         }
-        let outline = totals.map(|totals| totals.outline(*of));
-        self.followed.end(index);
+        let outline = totals.map(|totals| Outline { flow: *of, totals });
+        self.followed.remove(index);
         let mut detectors = self.detectors.as_mut();
         let (out, completed) = (&mut self.out, &mut self.completed);
         take(out, detectors.as_deref_mut(), self.options.kinds, completed);

@@ -58,7 +58,7 @@ impl Packets {
     pub(super) fn up_to_packet(&mut self, steps: &mut StepsLeft<'_>) -> Option<Placed> {
         loop {
             match steps.next()? {
-                Step::Begins(index, flow) => self.followed.begin(index, flow),
+                Step::Begins(index, flow) => self.followed.put(index, Followed::new(flow)),
                 Step::Over(over) => self.close(over),
                 Step::Piece(piece) => self.piece(*piece),
                 Step::Packet(placed) => return Some(placed),

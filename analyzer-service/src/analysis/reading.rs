@@ -6,8 +6,8 @@ use std::io::{self, Read};
 use super::{
     Options, POLL_BYTES, POLL_PACKETS,
     block::Block,
-    seen::{Over, Place, Taker},
-    tracking::{Ending, Tracker},
+    seen::{Ending, Place, Taker},
+    tracking::{Endings, Tracker},
 };
 use crate::{
     capture::{CaptureReader, Item},
@@ -23,7 +23,7 @@ pub(super) struct Reading<R: Read> {
     tracker: Tracker,
     info: Info,
     /// Flows that are over and in no block yet.
-    left: Option<Ending>,
+    left: Option<Endings>,
     /// For the next read, when no block has it.
     spare: Vec<u8>,
     /// Once the capture is over.
@@ -162,16 +162,16 @@ impl<R: Read> Reading<R> {
     }
 
     /// Has flows end, as many as are taken now.
-    fn end(&mut self, taker: &mut impl Taker, mut ending: Ending) {
+    fn end(&mut self, taker: &mut impl Taker, mut endings: Endings) {
         let (stamp, next_offset) = (self.tracker.stamp(), self.reader.next_offset());
         let place = Place { stamp, next_offset };
         // Ends: each turn has fewer flows left.
         loop {
-            let is_all = self.tracker.go_on(&mut ending, taker.steps());
-            let is_capture_end = ending.is_capture_end();
+            let is_all = self.tracker.go_on(&mut endings, taker.steps());
+            let is_capture_end = endings.is_capture_end();
             let takes_more = taker.over(
                 &place,
-                Over {
+                Ending {
                     is_capture_end,
                     is_all,
                 },
@@ -180,7 +180,7 @@ impl<R: Read> Reading<R> {
                 return;
             }
             if !takes_more {
-                self.left = Some(ending);
+                self.left = Some(endings);
                 return;
             }
         }

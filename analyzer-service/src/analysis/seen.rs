@@ -39,7 +39,7 @@ pub(super) trait Taker {
     );
 
     /// Flows are over that the steps name. Answers whether it takes more of them now.
-    fn over(&mut self, place: &Place, over: Over) -> bool;
+    fn over(&mut self, place: &Place, ending: Ending) -> bool;
 
     /// Takes no more now.
     fn is_done(&self) -> bool {
@@ -54,7 +54,7 @@ pub(super) struct Place {
 }
 
 /// Flows that are over at once.
-pub(super) struct Over {
+pub(super) struct Ending {
     /// With the capture; else by the time of the packet before.
     pub(super) is_capture_end: bool,
     /// No more of them come.

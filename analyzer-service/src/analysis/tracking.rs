@@ -34,12 +34,12 @@ pub(super) struct Tracker {
 }
 
 /// Flows that are over at once.
-pub(super) struct Ending {
+pub(super) struct Endings {
     indexes: vec::IntoIter<FlowIndex>,
     reason: EndReason,
 }
 
-impl Ending {
+impl Endings {
     /// No packet comes behind it.
     pub(super) fn is_capture_end(&self) -> bool {
         self.reason == EndReason::CaptureEnd
@@ -132,30 +132,30 @@ impl Tracker {
     }
 
     /// At fixed packet numbers: those that capture time has ended.
-    pub(super) fn sweep(&mut self) -> Ending {
-        Ending {
+    pub(super) fn sweep(&mut self) -> Endings {
+        Endings {
             indexes: self.flows.sweep(self.stamp.time).into_iter(),
             reason: EndReason::IdleTimeout,
         }
     }
 
     /// All that are left: the capture is over.
-    pub(super) fn end(&mut self) -> Ending {
-        Ending {
+    pub(super) fn end(&mut self) -> Endings {
+        Endings {
             indexes: self.flows.all().into_iter(),
             reason: EndReason::CaptureEnd,
         }
     }
 
     /// Ends as many as may end in one block, by flow id. Answers whether those are all.
-    pub(super) fn go_on(&mut self, ending: &mut Ending, steps: &mut Steps) -> bool {
+    pub(super) fn go_on(&mut self, endings: &mut Endings, steps: &mut Steps) -> bool {
         while steps.n_over() < OVER_MAX {
-            let Some(index) = ending.indexes.next() else {
+            let Some(index) = endings.indexes.next() else {
                 steps.push(Step::Swept);
                 return true;
             };
             if let Some(entry) = self.flows.get_mut(index) {
-                let over = over(&self.options, index, entry, ending.reason);
+                let over = over(&self.options, index, entry, endings.reason);
                 steps.push(Step::Over(over));
                 self.flows.remove(index);
             }

@@ -99,7 +99,7 @@ impl Beacons {
 /// Begins a conversation with one host.
 fn is_call(flow: &Outline) -> bool {
     let begins = match flow.flow.ip_protocol {
-        TCP => !flow.midstream && flow.client_flags & Tcp::SYN != 0,
+        TCP => !flow.totals.midstream && flow.totals.client_flags & Tcp::SYN != 0,
         UDP => is_one_host(flow.flow.server.address),
         _ => false,
     };
@@ -110,9 +110,9 @@ impl Calls {
     /// One more call. Answers the mean interval in seconds, when the latest ones are regular.
     fn add(&mut self, flow: &Outline) -> Option<i128> {
         let call = Call {
-            ms: i64::try_from(flow.start.0 / 1_000_000).unwrap_or_default(),
+            ms: i64::try_from(flow.totals.start.0 / 1_000_000).unwrap_or_default(),
             flow_id: flow.flow.flow_id,
-            packet: flow.first_packet,
+            packet: flow.totals.first_packet,
         };
         // Flows end in nearly the order in which they began.
         let at = self.calls.partition_point(|before| before.ms <= call.ms);

@@ -43,7 +43,7 @@ impl Default for Floods {
 impl Flood {
     fn new(flow: &Outline) -> Self {
         Self {
-            run: Run::new(flow.start),
+            run: Run::new(flow.totals.start),
             source: Some(flow.flow.client.address),
             is_flood: false,
         }
@@ -58,13 +58,13 @@ impl Floods {
         let server = flow.flow.server;
         let key = (server.address, server.port);
         let flood = self.servers.entry(key, || Flood::new(flow));
-        if flood.run.is_over(flow.start, WINDOW) {
+        if flood.run.is_over(flow.totals.start, WINDOW) {
             *flood = Flood::new(flow);
         }
         if flood.source != Some(flow.flow.client.address) {
             flood.source = None;
         }
-        flood.run.add(flow.flow.flow_id, flow.first_packet);
+        flood.run.add(flow.flow.flow_id, flow.totals.first_packet);
         flood.is_flood |= flood.run.count >= HALF_OPEN_MIN;
         if !flood.is_flood {
             return;
@@ -92,8 +92,8 @@ impl Floods {
 /// The server waits, or would: it did not refuse.
 fn is_half_open(flow: &Outline) -> bool {
     flow.flow.ip_protocol == TCP
-        && flow.client_flags & Tcp::SYN != 0
-        && flow.client_flags & Tcp::ACK == 0
-        && flow.server_flags & Tcp::RST == 0
-        && flow.client.payload_bytes == 0
+        && flow.totals.client_flags & Tcp::SYN != 0
+        && flow.totals.client_flags & Tcp::ACK == 0
+        && flow.totals.server_flags & Tcp::RST == 0
+        && flow.totals.client.payload_bytes == 0
 }

@@ -123,18 +123,21 @@ fn evidence(
 
 /// Asks without wanting a conversation.
 fn is_probe(flow: &Outline) -> bool {
-    if flow.client.packets == 0 {
+    if flow.totals.client.packets == 0 {
         return false;
     }
     match flow.flow.ip_protocol {
         // SYN scans, and those with FIN alone or with other flags. A RST alone answers
         // somebody else's packet.
         TCP => {
-            let begins = flow.client_flags & (Tcp::SYN | Tcp::FIN) != 0;
-            begins && flow.client_flags & Tcp::ACK == 0 && flow.client.payload_bytes == 0
+            let begins = flow.totals.client_flags & (Tcp::SYN | Tcp::FIN) != 0;
+            begins
+                && flow.totals.client_flags & Tcp::ACK == 0
+                && flow.totals.client.payload_bytes == 0
         }
         UDP => {
-            let is_silent = flow.server.packets == 0 && flow.client.packets <= DATAGRAMS_MAX;
+            let is_silent =
+                flow.totals.server.packets == 0 && flow.totals.client.packets <= DATAGRAMS_MAX;
             is_silent
                 && is_one_host(flow.flow.server.address)
                 && !TRACEROUTE_PORTS.contains(&flow.flow.server.port)
@@ -152,7 +155,7 @@ pub(super) fn is_one_host(address: IpAddr) -> bool {
 impl<T: PartialEq> Probes<T> {
     fn new(flow: &Outline) -> Self {
         Self {
-            run: Run::new(flow.start),
+            run: Run::new(flow.totals.start),
             distinct: Vec::new(),
             is_scan: false,
         }
@@ -160,10 +163,10 @@ impl<T: PartialEq> Probes<T> {
 
     /// Counts one more probe. Gives what was counted, when that is a scan.
     fn add(&mut self, value: T, flow: &Outline, n_min: usize) -> Option<Run> {
-        if self.run.is_over(flow.start, WINDOW) {
+        if self.run.is_over(flow.totals.start, WINDOW) {
             *self = Self::new(flow);
         }
-        self.run.add(flow.flow.flow_id, flow.first_packet);
+        self.run.add(flow.flow.flow_id, flow.totals.first_packet);
         if !self.is_scan {
             if !self.distinct.contains(&value) {
                 self.distinct.push(value);

@@ -3,6 +3,7 @@
 //! Everything is decided by capture time and packet numbers, so that the same capture
 //! gives the same flows on any machine.
 
+mod chunks;
 mod community_id;
 mod entry;
 mod fragments;
@@ -21,6 +22,7 @@ use ahash::RandomState;
 use hashbrown::HashTable;
 
 pub use self::{
+    chunks::Chunks,
     entry::{Entry, Outline, Stamp, Totals},
     fragments::{Reassembly, Whole},
     nesting::{Carrier, Nesting},

@@ -2,16 +2,13 @@
 
 use std::time::Duration;
 
-use super::{Entry, FlowIndex};
+use super::{Entry, FlowIndex, chunks::Chunks};
 use crate::record::Time;
-
-/// Entries allocated at once, some 400 KiB: none is ever moved to make room for more.
-const CHUNK: usize = 1_024;
 
 /// Entries at places that they keep.
 #[derive(Debug, Default)]
 pub(super) struct Places {
-    chunks: Vec<Vec<Option<Entry>>>,
+    entries: Chunks<Entry>,
     /// For each entry a time not after its latest packet's, as of some sweep before: so
     /// that a sweep needs to look at few entries.
     seen: Vec<Time>,
@@ -22,12 +19,11 @@ pub(super) struct Places {
 
 impl Places {
     pub(super) fn get(&self, index: FlowIndex) -> Option<&Entry> {
-        let (chunk, at) = place(index);
-        self.chunks.get(chunk)?.get(at)?.as_ref()
+        self.entries.get(index)
     }
 
     pub(super) fn get_mut(&mut self, index: FlowIndex) -> Option<&mut Entry> {
-        self.place_mut(index)?.as_mut()
+        self.entries.get_mut(index)
     }
 
     /// Of the key of the entry that is or was there.
@@ -39,8 +35,7 @@ impl Places {
     pub(super) fn insert(&mut self, entry: Entry, hash: u64) -> FlowIndex {
         let time = entry.latest_time;
         if let Some(index) = self.free.pop() {
-            let (chunk, at) = place(index);
-            self.chunks[chunk][at] = Some(entry);
+            self.entries.put(index, entry);
             self.seen[index as usize] = time;
             self.hashes[index as usize] = hash;
             return index;
@@ -48,31 +43,27 @@ impl Places {
         let n_places = self.seen.len();
         self.seen.push(time);
         self.hashes.push(hash);
-        if n_places.is_multiple_of(CHUNK) {
-            self.chunks.push(Vec::with_capacity(CHUNK));
-        }
-        self.chunks[n_places / CHUNK].push(Some(entry));
-        FlowIndex::try_from(n_places).unwrap_or(FlowIndex::MAX)
+        let index = FlowIndex::try_from(n_places).unwrap_or(FlowIndex::MAX);
+        self.entries.put(index, entry);
+        index
     }
 
     /// Takes an entry out, if there is one.
     pub(super) fn take(&mut self, index: FlowIndex) -> Option<Entry> {
-        let entry = self.place_mut(index)?.take()?;
+        let entry = self.entries.take(index)?;
         self.set_free(index);
         Some(entry)
     }
 
     /// Drops an entry where it lies, if there is one.
     pub(super) fn remove(&mut self, index: FlowIndex) {
-        if let Some(place @ Some(_)) = self.place_mut(index) {
-            *place = None;
+        if self.entries.remove(index) {
             self.set_free(index);
         }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (FlowIndex, &Entry)> {
-        let all = (0..).zip(self.chunks.iter().flatten());
-        all.filter_map(|(index, entry)| Some((index, entry.as_ref()?)))
+        self.entries.iter()
     }
 
     /// All flows, by flow id.
@@ -85,33 +76,21 @@ impl Places {
     pub(super) fn idle(&mut self, now: Time, timeout: Duration) -> Vec<FlowIndex> {
         let timeout = i128::try_from(timeout.as_nanos()).unwrap_or(i128::MAX);
         let is_idle = |time: Time| now.0 - time.0 > timeout;
-        let (seen, chunks) = ((0..).zip(&mut self.seen), &self.chunks);
+        let (seen, entries) = ((0..).zip(&mut self.seen), &self.entries);
         by_flow_id(seen.filter_map(|(index, seen)| {
             if !is_idle(*seen) {
                 return None;
             }
-            let (chunk, at) = place(index);
-            let entry = chunks[chunk][at].as_ref()?;
+            let entry = entries.get(index)?;
             *seen = entry.latest_time;
             is_idle(*seen).then_some((entry.flow_id, index))
         }))
-    }
-
-    fn place_mut(&mut self, index: FlowIndex) -> Option<&mut Option<Entry>> {
-        let (chunk, at) = place(index);
-        self.chunks.get_mut(chunk)?.get_mut(at)
     }
 
     fn set_free(&mut self, index: FlowIndex) {
         self.seen[index as usize] = Time::MAX;
         self.free.push(index);
     }
-}
-
-/// The chunk, and the place in it.
-fn place(index: FlowIndex) -> (usize, usize) {
-    let index = index as usize;
-    (index / CHUNK, index % CHUNK)
 }
 
 fn by_flow_id(flows: impl Iterator<Item = (u64, FlowIndex)>) -> Vec<FlowIndex> {

@@ -7,6 +7,12 @@ use crate::record::{Counters, FlowRef, Time};
 #[derive(Clone, Copy, Debug)]
 pub struct Outline {
     pub flow: FlowRef,
+    pub totals: Totals,
+}
+
+/// What was counted of a flow that was never cut.
+#[derive(Clone, Copy, Debug)]
+pub struct Totals {
     /// Of its earliest packet.
     pub start: Time,
     /// From 1.
@@ -18,18 +24,6 @@ pub struct Outline {
     pub client_flags: u16,
     pub server_flags: u16,
     pub midstream: bool,
-}
-
-/// What was counted of a flow that was never cut.
-#[derive(Clone, Copy, Debug)]
-pub struct Totals {
-    start: Time,
-    first_packet: u64,
-    client: Counters,
-    server: Counters,
-    client_flags: u16,
-    server_flags: u16,
-    midstream: bool,
 }
 
 impl Entry {
@@ -46,31 +40,5 @@ impl Entry {
             server_flags: part.server_flags,
             midstream: self.midstream,
         })
-    }
-}
-
-impl Totals {
-    /// Of the flow that they are of.
-    #[must_use]
-    pub fn outline(self, flow: FlowRef) -> Outline {
-        let Self {
-            start,
-            first_packet,
-            client,
-            server,
-            client_flags,
-            server_flags,
-            midstream,
-        } = self;
-        Outline {
-            flow,
-            start,
-            first_packet,
-            client,
-            server,
-            client_flags,
-            server_flags,
-            midstream,
-        }
     }
 }
