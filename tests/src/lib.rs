@@ -10,7 +10,6 @@
 
 pub mod analysis;
 pub mod background;
-pub mod bench;
 pub mod caller;
 pub mod catalog;
 pub mod errors;

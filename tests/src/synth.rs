@@ -4,7 +4,7 @@ use crate::recordings;
 
 /// Magic of a little-endian pcap file with microseconds, version 2.4, snap
 /// length 262,144, link type Ethernet.
-pub(crate) const PCAP_HEADER: [u8; 24] = [
+pub const PCAP_HEADER: [u8; 24] = [
     0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0,
 ];
 const PCAP_RECORD_BYTES: usize = 16;
@@ -23,7 +23,7 @@ pub fn many_flows(flows: u32) -> Vec<u8> {
 }
 
 /// Of the flow with this number, below 2^24.
-pub(crate) fn datagram(flow: u32) -> Vec<u8> {
+pub fn datagram(flow: u32) -> Vec<u8> {
     let [_, a, b, c] = flow.to_be_bytes();
     let mut frame = vec![
         2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x08, 0x00, // Ethernet
@@ -64,7 +64,7 @@ pub fn varied(bytes: usize) -> Vec<u8> {
 }
 
 /// Microseconds since the first packet, and the frame.
-pub(crate) fn records(pcap: &[u8]) -> Vec<(u64, Vec<u8>)> {
+pub fn records(pcap: &[u8]) -> Vec<(u64, Vec<u8>)> {
     let word = |at: usize| u32::from_le_bytes(pcap[at..at + 4].try_into().unwrap());
     let time = |at: usize| u64::from(word(at)) * 1_000_000 + u64::from(word(at + 4));
     let mut records = Vec::new();
@@ -96,7 +96,7 @@ fn vary_addresses(frame: &mut [u8], round: u32) {
     fix_ipv4_checksum(frame);
 }
 
-pub(crate) fn fix_ipv4_checksum(frame: &mut [u8]) {
+pub fn fix_ipv4_checksum(frame: &mut [u8]) {
     let header = &mut frame[ETHERNET_BYTES..ETHERNET_BYTES + IPV4_BYTES];
     header[10..12].fill(0);
     let mut sum: u32 = header
@@ -110,7 +110,7 @@ pub(crate) fn fix_ipv4_checksum(frame: &mut [u8]) {
     header[10..12].copy_from_slice(&checksum.to_be_bytes());
 }
 
-pub(crate) fn push_record(file: &mut Vec<u8>, micros: u64, frame: &[u8]) {
+pub fn push_record(file: &mut Vec<u8>, micros: u64, frame: &[u8]) {
     let seconds = u32::try_from(micros / 1_000_000).unwrap() + 1_700_000_000;
     let rest = u32::try_from(micros % 1_000_000).unwrap();
     let length = u32::try_from(frame.len()).unwrap();

@@ -2,7 +2,7 @@
 //! one; beside the same as files, each synced with its directory entry, and
 //! beside a server that drops the bytes, in turns.
 //!
-//!     cargo run --release -p weir-tests --bin bench-upload-small
+//!     cargo run --release -p weir-bench --bin bench-upload-small
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
 use std::{
@@ -16,11 +16,11 @@ use std::{
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use mimalloc::MiMalloc;
+use weir_bench::{
+    Series, sink, table,
+    upload::{messages, seconds, upload},
+};
 use weir_tests::{
-    bench::{
-        Series, sink, table,
-        upload::{messages, seconds, upload},
-    },
     caller::{Caller, channel},
     pair::Pair,
     random::noise,

@@ -6,10 +6,9 @@ use async_trait::async_trait;
 use weir_shared::proto::ingest::v1::{CaptureState, ReadCaptureRequest};
 
 use super::{Connection, Object, Stored, program};
-use crate::{
-    bench::upload::{messages, upload},
-    caller::{Caller, channel},
-};
+use weir_tests::caller::{Caller, channel};
+
+use crate::upload::{messages, upload};
 
 /// The most in one chunk, bytes: what the service recommends.
 const CHUNK_BYTES_MAX: usize = 1 << 20;

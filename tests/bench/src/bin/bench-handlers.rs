@@ -4,7 +4,7 @@
 //! what is noise), with one and with five that take 50 ms for each event, with those of the
 //! service itself, and with both.
 //!
-//!     cargo run --release -p weir-tests --bin bench-handlers
+//!     cargo run --release -p weir-bench --bin bench-handlers
 //!     WEIR_BENCH_ROUNDS=3 cargo run …
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
@@ -25,11 +25,11 @@ use ingest_service::domain::{
 };
 use mimalloc::MiMalloc;
 use nix::sys::resource::{UsageWho, getrusage};
+use weir_bench::{
+    Series, latencies, rounds, table,
+    upload::{messages, seconds, upload},
+};
 use weir_tests::{
-    bench::{
-        Series, latencies, rounds, table,
-        upload::{messages, seconds, upload},
-    },
     caller::Caller,
     pair::{Pair, Setup},
     random::noise,

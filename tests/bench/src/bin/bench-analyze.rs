@@ -1,7 +1,7 @@
 //! What it costs to analyze a large capture, beside other programs that read the same file,
 //! in turns: CPU and wall time, peak memory, time until the first result.
 //!
-//!     cargo run --release -p weir-tests --bin bench-analyze -- [FILE]
+//!     cargo run --release -p weir-bench --bin bench-analyze -- [FILE]
 //!
 //! Without a file it makes two of the project's recordings (`--bytes` each): a dense one, about
 //! 12 packets a flow of DNS, HTTP, TLS and QUIC, and a bulk one, 200 packets a flow in full
@@ -20,7 +20,7 @@ use analyzer_service::{
 };
 use clap::Parser as _;
 use mimalloc::MiMalloc;
-use weir_tests::bench::{
+use weir_bench::{
     Series,
     analyzers::{ALL, ANALYZE, Analyzer},
     measure::{Cost, MEASURE, measure},

@@ -4,7 +4,7 @@
 //! The records are made up; the way to the index is that of all: an upload, its background
 //! analysis, the stored results, the index handler.
 //!
-//!     cargo run --release -p weir-tests --bin bench-search
+//!     cargo run --release -p weir-bench --bin bench-search
 //!     WEIR_BENCH_ROUNDS=5 WEIR_BENCH_CAPTURES=25 cargo run …
 //!     WEIR_TEST_POSTGRES=postgres://… cargo run …
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
@@ -14,6 +14,11 @@ use std::time::{Duration, Instant};
 use futures::{StreamExt as _, stream};
 use mimalloc::MiMalloc;
 use tonic::transport::Channel;
+use weir_bench::{
+    Series, latencies,
+    records::{self, APART, BEGIN, RECORDS, client, host},
+    rounds,
+};
 use weir_shared::proto::{
     Timestamp,
     analyzer::v1::{RecordKind, Severity},
@@ -23,11 +28,6 @@ use weir_shared::proto::{
     },
 };
 use weir_tests::{
-    bench::{
-        Series, latencies,
-        records::{self, APART, BEGIN, RECORDS, client, host},
-        rounds,
-    },
     caller::channel,
     messages::{chunk, finish, open_with, spec},
     pair::{Pair, Setup},

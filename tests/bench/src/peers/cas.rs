@@ -9,7 +9,7 @@ use tonic::{Request, client::Grpc, transport::Channel};
 use tonic_prost::ProstCodec;
 
 use super::{Connection, Object, Stored};
-use crate::caller::channel;
+use weir_tests::caller::channel;
 
 /// Data in one message, bytes: as Weir's chunks here.
 const MESSAGE_BYTES: usize = 1 << 20;

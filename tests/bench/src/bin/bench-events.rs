@@ -1,7 +1,7 @@
 //! Events from the catalog's log to a consumer of RabbitMQ: how many a second
 //! when many wait, and how long one takes when none does.
 //!
-//!     python tests/foreign/rabbitmq.py cargo run --release -p weir-tests --bin bench-events
+//!     python tests/foreign/rabbitmq.py cargo run --release -p weir-bench --bin bench-events
 //!     WEIR_BENCH_EVENTS=100000 WEIR_BENCH_ROUNDS=1 …
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
@@ -14,9 +14,9 @@ use std::{
 
 use futures::{StreamExt as _, future::join, stream};
 use mimalloc::MiMalloc;
+use weir_bench::{Series, latencies, rounds, table, upload::seconds};
 use weir_shared::{proto::ingest::v1::CreateCaptureRequest, serve::service_main};
 use weir_tests::{
-    bench::{Series, latencies, rounds, table, upload::seconds},
     caller::Caller,
     messages::spec,
     process::Process,

@@ -15,7 +15,7 @@ use std::{
 
 pub use live::{asked, silent};
 
-use crate::{
+use weir_tests::{
     recordings,
     synth::{self, PCAP_HEADER},
 };

@@ -12,7 +12,7 @@ use weir_shared::{
     serve::{Lifecycle, ServeConfig, Served, serve},
 };
 
-use crate::pair::Service;
+use weir_tests::pair::Service;
 
 /// Starts one, with the settings of ours.
 pub async fn start() -> Service {

@@ -2,19 +2,19 @@
 //! are told: an upload with and without waiting for the analysis, from the seal to the
 //! first record, and a cancellation. Many watchers are `bench-watch`'s.
 //!
-//!     cargo run --release -p weir-tests --bin bench-background
+//!     cargo run --release -p weir-bench --bin bench-background
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
 use std::time::{Duration, Instant};
 
 use mimalloc::MiMalloc;
+use weir_bench::{Series, table};
 use weir_shared::proto::ingest::v1::{
     AnalysisState, CaptureSpec, ListAnalysesRequest, UploadCaptureRequest,
 };
 use weir_tests::{
     analysis::inline,
     background::{Background, Watched, wanted},
-    bench::{Series, table},
     messages::{chunk, finish, open_with, spec},
     pair::{Pair, Setup},
     recordings, synth,

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::Made;
-use crate::{
+use weir_tests::{
     recordings,
     synth::{datagram, fix_ipv4_checksum, push_record, records},
 };

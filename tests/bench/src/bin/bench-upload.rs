@@ -2,7 +2,7 @@
 //! share one capture over four connections; beside `dd conv=fdatasync` on the
 //! same file system and beside a server that drops the bytes, in turns.
 //!
-//!     cargo run --release -p weir-tests --bin bench-upload
+//!     cargo run --release -p weir-bench --bin bench-upload
 //!     TMPDIR=/mnt/disk WEIR_BENCH_ROUNDS=9 cargo run …
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
@@ -11,11 +11,11 @@ use std::{net::SocketAddr, path::Path, process::Command, time::Instant};
 use bytes::Bytes;
 use futures::future::try_join_all;
 use mimalloc::MiMalloc;
+use weir_bench::{Series, sink, table, upload::seconds};
 use weir_shared::proto::ingest::v1::{
     CaptureSpec, Chunk, UploadCaptureRequest, upload_capture_request::Message,
 };
 use weir_tests::{
-    bench::{Series, sink, table, upload::seconds},
     caller::{Caller, channel},
     messages::{message, open_with, spec},
     pair::Pair,

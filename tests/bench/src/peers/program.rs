@@ -14,7 +14,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Peer, s3, syncs};
-use crate::{bench::sink, until::until};
+use weir_tests::until::until;
+
+use crate::sink;
 
 /// Says that this process is to be the server of this name.
 pub const SERVICE: &str = "WEIR_BENCH_SERVICE";

@@ -1,5 +1,11 @@
 //! What the benchmarks share: repeated measurements in turns, and their table.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "what fails ends a benchmark"
+)]
+
 pub mod analyzers;
 pub mod measure;
 pub mod peers;

@@ -18,7 +18,7 @@ use weir_shared::proto::{
     },
 };
 
-use crate::{pair::Service, random::Random};
+use weir_tests::{pair::Service, random::Random};
 
 /// Of one capture.
 pub const RECORDS: u64 = 4_000;

@@ -2,7 +2,7 @@
 //! folded, and how long it takes to open it, also when its chunks came
 //! interleaved from ten writers. Chunks are small: only their number matters.
 //!
-//!     cargo run --release -p weir-tests --bin bench-fold
+//!     cargo run --release -p weir-bench --bin bench-fold
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
 use std::{path::Path, time::Duration};
@@ -11,9 +11,9 @@ use bytes::Bytes;
 use futures::future::join_all;
 use mimalloc::MiMalloc;
 use sqlx::{Connection as _, Executor as _, SqliteConnection};
+use weir_bench::upload::{seconds, upload};
 use weir_shared::proto::ingest::v1::{GetServerInfoRequest, SealCaptureRequest};
 use weir_tests::{
-    bench::upload::{seconds, upload},
     caller::Caller,
     messages::{chunk, open},
     pair::Pair,

@@ -2,7 +2,7 @@
 //! has stopped: its place is free again, as the store's reads and a probe show. Of one that
 //! runs alone, and of a hundred at once.
 //!
-//!     cargo run --release -p weir-tests --bin bench-cancel
+//!     cargo run --release -p weir-bench --bin bench-cancel
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
 use std::time::{Duration, Instant};
@@ -15,13 +15,13 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_util::task::TaskTracker;
+use weir_bench::{Series, table};
 use weir_shared::{
     limits::SEGMENT_BYTES_MAX,
     proto::analyzer::v1::{AnalyzeRequest, Extent, StoredCapture, analyze_request::Source},
 };
 use weir_tests::{
     analysis::{AnalyzerCaller, inline},
-    bench::{Series, table},
     gate::Gate,
     pair::{Pair, Setup},
     recordings, synth,

@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
 use super::{Connection, Object, Stored, http::Http};
-use crate::until::until;
+use weir_tests::until::until;
 
 pub(super) const BUCKET: &str = "objects";
 const KEY_ID: &str = "a-benchmark";

@@ -5,7 +5,7 @@
 //! Fails when something durable is sent again.
 //!
 //!     cargo build --release
-//!     cargo run --release -p weir-tests --bin bench-upload-kill
+//!     cargo run --release -p weir-bench --bin bench-upload-kill
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
 use std::{
@@ -16,14 +16,9 @@ use std::{
 
 use ingest_service::catalog;
 use tokio::process::{Child, Command};
+use weir_bench::{Series, relay::Relay, table};
 use weir_shared::proto::ingest::v1::{CaptureState, WatchCaptureRequest};
-use weir_tests::{
-    bench::{Series, relay::Relay, table},
-    caller::Caller,
-    process::Process,
-    random::noise,
-    until::within,
-};
+use weir_tests::{caller::Caller, process::Process, random::noise, until::within};
 
 const MIB: u64 = 1 << 20;
 const ID: &str = "killed";

@@ -2,18 +2,18 @@
 //! connection, beside a server that drops the bytes over the same link, and
 //! both without the link, in turns.
 //!
-//!     cargo run --release -p weir-tests --bin bench-upload-far
+//!     cargo run --release -p weir-bench --bin bench-upload-far
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
 use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use mimalloc::MiMalloc;
+use weir_bench::{
+    Series, proxy, sink, table,
+    upload::{messages, seconds, upload},
+};
 use weir_tests::{
-    bench::{
-        Series, proxy, sink, table,
-        upload::{messages, seconds, upload},
-    },
     caller::{Caller, channel},
     pair::Pair,
     random::noise,

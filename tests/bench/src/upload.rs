@@ -8,7 +8,7 @@ use weir_shared::proto::ingest::v1::{
     Chunk, UploadCaptureRequest, UploadCaptureResponse, upload_capture_request::Message,
 };
 
-use crate::{
+use weir_tests::{
     caller::Caller,
     messages::{finish, message, open},
 };

@@ -1,7 +1,7 @@
 //! Peak memory of the service, a process of its own, while 1,000 uploads over 8
 //! connections send as much as they may, all at once: for three sizes of chunks.
 //!
-//!     cargo run --release -p weir-tests --bin bench-upload-many
+//!     cargo run --release -p weir-bench --bin bench-upload-many
 //!     WEIR_BENCH_CHUNK_BYTES=2097152 WEIR_STAGING_BYTES=67108864 cargo run …
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
@@ -11,9 +11,9 @@ use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use mimalloc::MiMalloc;
 use tokio::sync::Barrier;
+use weir_bench::upload::{messages, seconds};
 use weir_shared::{proto::ingest::v1::CaptureState, serve::service_main};
 use weir_tests::{
-    bench::upload::{messages, seconds},
     caller::{Caller, channel},
     process::Process,
     random::noise,

@@ -5,7 +5,7 @@
 //! The service is a process of its own, whose CPU time and memory are told. The clients count
 //! what they get and decode none of it.
 //!
-//!     cargo run --release -p weir-tests --bin bench-watch
+//!     cargo run --release -p weir-bench --bin bench-watch
 //!     WEIR_BENCH_ROUNDS=1 cargo run …
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
@@ -19,13 +19,13 @@ use futures::{
 };
 use mimalloc::MiMalloc;
 use tonic::{Streaming, transport::Channel};
+use weir_bench::{Series, raw, records, rounds};
 use weir_shared::{
     proto::ingest::v1::{CreateCaptureRequest, WatchAnalysisRequest, WatchEventsRequest},
     serve::service_main,
 };
 use weir_tests::{
     background::wanted,
-    bench::{Series, raw, records, rounds},
     caller::{Caller, channel},
     messages::spec,
     process::Process,

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use weir_capture_builder::frame::{self, ACK, FIN, PSH, SYN};
 
 use super::Frame;
-use crate::{random::noise, recordings, synth};
+use weir_tests::{random::noise, recordings, synth};
 
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);

@@ -1,7 +1,7 @@
 //! What an analysis takes of memory at most: by flows that live at once, and by the length of
 //! the capture. Captures are made while they are read.
 //!
-//!     cargo run --release -p weir-tests --bin bench-memory
+//!     cargo run --release -p weir-bench --bin bench-memory
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
 use std::{io::Read, num::NonZeroUsize, ops::ControlFlow, time::Duration};
@@ -12,7 +12,7 @@ use analyzer_service::{
 };
 use clap::Parser as _;
 use mimalloc::MiMalloc;
-use weir_tests::bench::{
+use weir_bench::{
     measure::{MEASURE, cost, measure},
     traffic::{Traffic, asked, silent},
 };

@@ -4,7 +4,7 @@
 //! compared; and what each syncs before it says OK is asked of the kernel.
 //!
 //!     bash .ci/run minio_install peers_install
-//!     cargo run --release -p weir-tests --bin bench-upload-peers
+//!     cargo run --release -p weir-bench --bin bench-upload-peers
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
 use std::{
@@ -17,14 +17,12 @@ use std::{
 use bytes::Bytes;
 use futures::future::join_all;
 use mimalloc::MiMalloc;
-use weir_tests::{
-    bench::{
-        Series,
-        peers::{Object, Peer, SERVICE, Syncs, of_dd, serve_as},
-        upload::seconds,
-    },
-    random::noise,
+use weir_bench::{
+    Series,
+    peers::{Object, Peer, SERVICE, Syncs, of_dd, serve_as},
+    upload::seconds,
 };
+use weir_tests::random::noise;
 
 /// As the services have it.
 #[global_allocator]
