@@ -1,6 +1,9 @@
 //! Wall-clock times of captures.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::OnceLock,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use crate::catalog::Times;
 
@@ -32,6 +35,15 @@ impl Keeping {
     }
 }
 
+/// What tells the time of day, where that is not the system's.
+static CLOCK: OnceLock<fn() -> SystemTime> = OnceLock::new();
+
+/// Has this process take the time of day from `clock`: for simulations, in which all that
+/// waits for a time must wait for the simulated one. Answers whether it does; the first one stays.
+pub fn use_clock(clock: fn() -> SystemTime) -> bool {
+    CLOCK.set(clock).is_ok()
+}
+
 /// Microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(pub i64);
@@ -39,7 +51,7 @@ pub struct Timestamp(pub i64);
 impl Timestamp {
     #[must_use]
     pub fn now() -> Self {
-        Self::from(SystemTime::now())
+        Self::from(CLOCK.get().map_or_else(SystemTime::now, |clock| clock()))
     }
 
     #[must_use]

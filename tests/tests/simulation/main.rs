@@ -5,8 +5,9 @@
 //! the directory of objects. Simulated are the network (turmoil) and tokio's time.
 //! What really takes time, the disk and the computing of an analysis, takes none
 //! of the simulated one: it goes on only when they have ended. So one seed
-//! gives one course of events, which a test holds. Not simulated: the time of
-//! day (captures do not expire here, nothing is swept), power losses.
+//! gives one course of events, which a test holds. The time of day goes with the
+//! simulated time (captures do not expire here, nothing is swept). Not simulated:
+//! power losses.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,

@@ -1,10 +1,15 @@
 //! The hosts: two ingest-services on one catalog and one store, an
 //! analyzer-service, and clients.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use ingest_service::{
-    analyzer_client, analyzer_endpoint, catalog, domain::dispatch::handler::Registry,
+    analyzer_client, analyzer_endpoint, catalog,
+    domain::{dispatch::handler::Registry, time},
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -38,6 +43,18 @@ const TIME_MAX: Duration = Duration::from_secs(900);
 /// Of an operation of store or catalog.
 const DISK_LATENCY_MAX: Duration = Duration::from_millis(30);
 
+/// The time of day when a simulation begins: before that of any object on the real disk, which
+/// the sweep so takes for new.
+const BEGIN: Duration = Duration::from_secs(1_000_000_000);
+
+/// SQLite tells by its own clock, the real one, whether an instance lives: here all do.
+const LEASE: Duration = Duration::from_secs(24 * 3600);
+
+/// All else that goes by the time of day goes by the simulated one.
+fn time_of_day() -> SystemTime {
+    UNIX_EPOCH + BEGIN + turmoil::sim_elapsed().unwrap_or_default()
+}
+
 /// How a simulation differs from others.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setup {
@@ -70,6 +87,10 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(setup: Setup) -> Self {
         println!("{setup:?}");
+        // Every simulation of the process sets the same one.
+        time::use_clock(time_of_day);
+        // Pauses before another attempt are drawn from this thread's.
+        fastrand::seed(setup.seed);
         let directory = tempfile::tempdir().unwrap();
         let trace = Trace::default();
         let disk = Runtime::new().unwrap();
@@ -175,6 +196,7 @@ async fn ingest(
 ) -> turmoil::Result {
     let mut config = ingest_service::Config::default_in(path.as_ref())?;
     config.commit_interval = Duration::from_millis(200);
+    config.events.lease = LEASE;
     (setup.ingest)(&mut config);
     let listener = SimListener::bind().await?;
     ingest_service::run_with(config, deps, listener, CancellationToken::new()).await?;
