@@ -13,14 +13,12 @@ import pathlib
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 import images
 import pair
+from images import FOLDER, PROJECT
 
-PROJECT = pathlib.Path(__file__).parent.parent.parent
-FOLDER = pathlib.Path(tempfile.gettempdir()) / "weir-images"
 NETWORK = "weir-net"  # the namespace of the bridge and of the caller
 SUBNET = "172.30.73"
 CALLER = f"{SUBNET}.1"
@@ -171,11 +169,11 @@ def hosts(containers):
 
 
 def main(compose_go, jaeger, cargo_target):
-    images.private_mounts(FOLDER)
+    images.private_mounts()
     model = json.loads(output(compose_go, "--format", "json", PROJECT / "docker-compose.yml"))
     # Those of a profile are not started by default.
     model["services"] = {name: service for name, service in model["services"].items() if not service.get("profiles")}
-    builder = images.Builder(PROJECT / "Dockerfile", FOLDER, cargo_target)
+    builder = images.Builder(cargo_target)
     built = {name: builder.build(service["build"]["target"])
              for name, service in model["services"].items() if "build" in service}
     check_programs(built)

@@ -3,6 +3,8 @@
 Each stage becomes overlay layers over this machine's own root, which stands in
 for every base image: it must be of the same distribution and hold the same
 toolchain. Needs root and a private mount namespace (see `private_mounts`).
+
+    images.py STAGE CARGO_TARGET    builds a stage; what cargo builds stays in CARGO_TARGET
 """
 
 import copy
@@ -10,21 +12,25 @@ import dataclasses
 import fnmatch
 import json
 import os
+import pathlib
 import shlex
 import subprocess
 import sys
+import tempfile
 
 PRIVATE = "WEIR_PRIVATE_MOUNTS"
+PROJECT = pathlib.Path(__file__).resolve().parents[2]
+FOLDER = pathlib.Path(tempfile.gettempdir()) / "weir-images"
 
 
-def private_mounts(folder):
+def private_mounts():
     """Starts this program again where its mounts die with it, and mounts a tmpfs:
     an overlay's layers must not lie inside the root that it covers."""
     if PRIVATE not in os.environ:
         os.environ[PRIVATE] = "1"
         os.execvp("unshare", ["unshare", "--mount", sys.executable, *sys.argv])
-    folder.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "weir-images", folder], check=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "weir-images", FOLDER], check=True)
 
 
 @dataclasses.dataclass
@@ -55,14 +61,15 @@ def mount_script(layers, upper, work, root):
 
 
 class Builder:
-    def __init__(self, dockerfile, folder, cargo_target):
-        self.context = dockerfile.parent
-        self.folder = folder
+    """Of this project's images."""
+
+    def __init__(self, cargo_target):
+        self.context = PROJECT
         self.cargo_target = cargo_target
         self.n_layers = 0
         self.built = {}
         self.stages = {}  # by name: the base's name and the steps
-        for name, argument in instructions(dockerfile.read_text()):
+        for name, argument in instructions((PROJECT / "Dockerfile").read_text()):
             if name == "FROM":
                 base, _, stage = argument.split()
                 self.stages[stage] = (base, [])
@@ -84,13 +91,13 @@ class Builder:
 
     def new_layer(self):
         self.n_layers += 1
-        layer = self.folder / f"layer{self.n_layers}"
+        layer = FOLDER / f"layer{self.n_layers}"
         layer.mkdir()
         return layer
 
     def inside(self, image, layer, script):
         """Runs a script with the image's root at $ROOT, its changes kept in the layer."""
-        root, work = self.folder / "root", self.folder / f"work{self.n_layers}"
+        root, work = FOLDER / "root", FOLDER / f"work{self.n_layers}"
         mounts = mount_script(image.layers, layer, work, root)
         subprocess.run(["unshare", "--mount", "bash", "-euc", mounts + script], check=True,
                        env={**os.environ, **image.env, "ROOT": str(root)}, stdin=subprocess.DEVNULL)
@@ -147,3 +154,12 @@ class Builder:
 
     def entrypoint(self, image, argument):
         image.entrypoint = json.loads(argument)
+
+
+def main(stage, cargo_target):
+    private_mounts()
+    Builder(cargo_target).build(stage)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
