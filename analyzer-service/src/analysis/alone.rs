@@ -58,7 +58,7 @@ impl Alone<'_> {
             stored_bytes: self.stored_bytes.unwrap_or(place.next_offset),
             found,
         };
-        self.went = self.working.item(item, &mut self.steps.take(), self.sink);
+        self.went = self.working.item(&item, &mut self.steps.take(), self.sink);
     }
 }
 

@@ -17,12 +17,12 @@ use crate::{
 impl Packets {
     /// A simple packet of a flow. Answers the service that it carries.
     #[inline]
-    pub(super) fn shown(&mut self, shown: Shown<'_>) -> Option<&'static str> {
+    pub(super) fn shown(&mut self, shown: &Shown<'_>) -> Option<&'static str> {
         let Shown {
             flow,
             direction,
-            application,
-        } = shown;
+            ref application,
+        } = *shown;
         let Followed { flow: of, app } = self.followed.get_mut(flow)?;
         let context = Context {
             time: self.stamp.time,
@@ -34,13 +34,13 @@ impl Packets {
         let service = match application {
             Application::Datagram { payload, is_whole } => {
                 let service = dissectors.datagram(app, &context, payload, out);
-                if !is_whole {
+                if !*is_whole {
                     // Its end is missing here, not on the wire.
                     out.malformed.clear();
                 }
                 service
             }
-            Application::Segment(segment) => dissectors.segment(app, &context, &segment, out),
+            Application::Segment(segment) => dissectors.segment(app, &context, segment, out),
         };
         let is_malformed = !out.malformed.is_empty();
         let malformed = is_malformed.then_some((*of, direction));
@@ -76,10 +76,11 @@ pub(super) struct Showing<'p, 'b> {
 
 impl Showing<'_, '_> {
     fn show(&mut self, ip: &Ip<'_>, flow: u32, direction: Direction) -> Option<&'static str> {
-        self.packets.shown(Shown {
+        let application = Application::of(ip)?;
+        self.packets.shown(&Shown {
             flow,
             direction,
-            application: Application::of(ip)?,
+            application,
         })
     }
 }

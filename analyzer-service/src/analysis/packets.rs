@@ -96,7 +96,7 @@ impl Packets {
     /// The next packet that is analyzed.
     pub(super) fn packet(
         &mut self,
-        seen: Seen<'_>,
+        seen: &Seen<'_>,
         steps: &mut StepsLeft<'_>,
         sink: &mut dyn Sink,
     ) -> ControlFlow<()> {
@@ -106,9 +106,9 @@ impl Packets {
         if seen.bad_time {
             self.finding(BAD_TIMESTAMP, None, None);
         }
-        let (path, service) = match seen.layers {
+        let (path, service) = match &seen.layers {
             Layers::Simple(simple) => (simple.path, self.simple(simple, steps)),
-            Layers::Odd(packet) => self.odd(&packet, steps),
+            Layers::Odd(packet) => self.odd(packet, steps),
         };
         self.gatherer.packet(seen.wire_bytes, path, service);
         self.conclude();
@@ -124,12 +124,12 @@ impl Packets {
     }
 
     #[inline]
-    fn simple(&mut self, simple: Simple<'_>, steps: &mut StepsLeft<'_>) -> Option<&'static str> {
+    fn simple(&mut self, simple: &Simple<'_>, steps: &mut StepsLeft<'_>) -> Option<&'static str> {
         let mut update = None;
         if simple.has_steps {
             update = self.up_to_packet(steps).and_then(|placed| placed.update);
         }
-        let service = simple.shown.and_then(|shown| self.shown(shown));
+        let service = simple.shown.as_ref().and_then(|shown| self.shown(shown));
         if let Some(update) = update {
             self.piece(*update);
         }

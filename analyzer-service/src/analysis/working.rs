@@ -29,7 +29,7 @@ impl Working {
     pub(super) fn block(&mut self, block: &mut Block, sink: &mut dyn Sink) -> ControlFlow<()> {
         let (items, mut steps) = block.open();
         for item in items {
-            self.item(item, &mut steps, sink)?;
+            self.item(&item, &mut steps, sink)?;
         }
         ControlFlow::Continue(())
     }
@@ -38,15 +38,15 @@ impl Working {
     #[inline]
     pub(super) fn item(
         &mut self,
-        item: Item<'_>,
+        item: &Item<'_>,
         steps: &mut StepsLeft<'_>,
         sink: &mut dyn Sink,
     ) -> ControlFlow<()> {
         let Item {
             next_offset,
             stored_bytes,
-            found,
-        } = item;
+            ref found,
+        } = *item;
         let mut is_due = next_offset - self.polled_at >= POLL_BYTES;
         match found {
             Found::Other => {}

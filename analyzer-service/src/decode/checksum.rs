@@ -1,6 +1,8 @@
 //! The Internet checksum (RFC 1071).
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::LazyLock};
+
+use pulp::Arch;
 
 /// Whether a header that holds its own checksum has the right one.
 pub(super) fn is_right(header: &[u8]) -> bool {
@@ -28,9 +30,26 @@ pub(super) fn is_right_with_addresses(
 /// Summed at once: as the halves of four words of 64 bits, which the compiler adds side by side.
 const BLOCK_BYTES: usize = 32;
 
+/// From here on it is worth asking for the processor's widest instructions.
+const WIDE_BYTES: usize = 4 * BLOCK_BYTES;
+
+/// What the processor can do.
+static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
+
+fn sum(bytes: &[u8]) -> u64 {
+    if bytes.len() < WIDE_BYTES {
+        return sum_words(bytes);
+    }
+    ARCH.dispatch(
+        #[inline(always)]
+        || sum_words(bytes),
+    )
+}
+
 /// In the machine's byte order, which the sum does not depend on (RFC 1071, 2), and four
 /// bytes at a time. Takes 32 GiB to overflow.
-fn sum(bytes: &[u8]) -> u64 {
+#[inline(always)]
+fn sum_words(bytes: &[u8]) -> u64 {
     let (blocks, rest) = bytes.as_chunks::<BLOCK_BYTES>();
     let mut halves = [[0_u64; 4]; 2];
     for block in blocks {

@@ -43,20 +43,16 @@ impl Default for Digests {
 impl Digests {
     const LANES: usize = 4;
 
+    #[inline]
     fn of(&self, bytes: &[u8]) -> u64 {
         let [key, ..] = self.keys;
-        let (blocks, rest) = bytes.as_chunks::<16>();
-        let mut last = [0; 16];
-        last[..rest.len()].copy_from_slice(rest);
-        let mix = |state: u64, key: u64, block: &[u8; 16]| {
-            let both = u128::from_le_bytes(*block);
-            fold(low(both) ^ key, low(both >> 64) ^ state)
-        };
+        let mix = |state: u64, key: u64, block: [u64; 2]| fold(block[0] ^ key, block[1] ^ state);
+        let (blocks, _) = bytes.as_chunks::<16>();
         let (groups, blocks) = blocks.as_chunks::<{ Self::LANES }>();
         let mut states = self.start;
         for group in groups {
             for ((state, key), block) in states.iter_mut().zip(self.keys).zip(group) {
-                *state = mix(*state, key, block);
+                *state = mix(*state, key, words(*block));
             }
         }
         // Each on top of the other: what changes places changes the digest.
@@ -65,10 +61,42 @@ impl Digests {
         });
         let state = blocks
             .iter()
-            .fold(state, |state, block| mix(state, key, block));
-        // Padding is told from zeros by the length.
-        fold(mix(state, key, &last) ^ self.end, bytes.len() as u64 ^ key)
+            .fold(state, |state, block| mix(state, key, words(*block)));
+        // What is there twice, or padding, is told from other bytes by the length.
+        fold(
+            mix(state, key, last(bytes)) ^ self.end,
+            bytes.len() as u64 ^ key,
+        )
     }
+}
+
+/// The last bytes, as many as there are up to 16; of fewer some twice, which is quicker than to
+/// copy just those.
+#[inline]
+fn last(bytes: &[u8]) -> [u64; 2] {
+    if let Some(block) = bytes.last_chunk() {
+        return words(*block);
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        return [u64::from_le_bytes(*first), u64::from_le_bytes(*last)];
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        return [u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into()];
+    }
+    match *bytes {
+        [first, ref middle @ .., last] => [
+            u64::from(first) << 8 | u64::from(last),
+            middle.first().copied().unwrap_or_default().into(),
+        ],
+        [only] => [only.into(), 0],
+        [] => [0, 0],
+    }
+}
+
+#[inline]
+fn words(block: [u8; 16]) -> [u64; 2] {
+    let both = u128::from_le_bytes(block);
+    [low(both), low(both >> 64)]
 }
 
 fn fold(left: u64, right: u64) -> u64 {
@@ -151,20 +179,26 @@ mod tests {
 
     #[test]
     fn digests_tell_length_place_and_key() {
-        let budget = Budget::default();
+        let digests_of = Digests::default();
         let mut swapped = [7; 128];
         swapped[64..80].fill(8);
         let mut other = [7; 128];
         other[80..96].fill(8);
-        let texts: [&[u8]; 9] = [
-            b"", b"\0", b"ab", b"ba", &[7; 16], &[7; 32], &[7; 128], &swapped, &other,
-        ];
-        let digests = texts.map(|text| budget.digest(text));
-        for (at, digest) in digests.iter().enumerate() {
-            assert_eq!(*digest, budget.digest(texts[at]));
-            assert!(!digests[..at].contains(digest), "{at}");
+        let mut texts: Vec<&[u8]> = vec![&[7; 128], &swapped, &other];
+        let (sevens, mut one_off) = ([7; 80], [[7; 80]; 80]);
+        for (at, text) in one_off.iter_mut().enumerate() {
+            text[at] = 8;
         }
-        assert_ne!(digests, texts.map(|text| Budget::default().digest(text)));
+        for length in 0..80 {
+            texts.push(&sevens[..length]);
+            texts.extend(one_off[..length].iter().map(|text| &text[..length]));
+        }
+        let digests: Vec<_> = texts.iter().map(|text| digests_of.of(text)).collect();
+        for (at, digest) in digests.iter().enumerate() {
+            assert_eq!(*digest, digests_of.of(texts[at]));
+            assert!(!digests[..at].contains(digest), "{:?}", texts[at]);
+        }
+        assert_ne!(digests[0], Digests::default().of(texts[0]));
     }
 
     /// Takes a byte at a time as long as that is fair.
