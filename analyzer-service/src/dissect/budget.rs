@@ -81,7 +81,10 @@ fn last(bytes: &[u8]) -> [u64; 2] {
         return [u64::from_le_bytes(*first), u64::from_le_bytes(*last)];
     }
     if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        return [u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into()];
+        return [
+            u32::from_le_bytes(*first).into(),
+            u32::from_le_bytes(*last).into(),
+        ];
     }
     match *bytes {
         [first, ref middle @ .., last] => [
