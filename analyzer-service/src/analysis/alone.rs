@@ -9,7 +9,7 @@ use super::{
     Event, Halt, Sink, going,
     reading::Reading,
     seen::{Ending, Found, Item, Layers, Place, Seen, Simple, Taker},
-    steps::Steps,
+    steps::{Steps, StepsLeft},
     working::Working,
 };
 use crate::{capture::Packet, record::CaptureInfo};
@@ -58,7 +58,12 @@ impl Alone<'_> {
             stored_bytes: self.stored_bytes.unwrap_or(place.next_offset),
             found,
         };
-        self.went = self.working.item(&item, &mut self.steps.take(), self.sink);
+        self.went = if self.steps.is_empty() {
+            // The usual one: nothing has to be cleared behind it.
+            self.working.item(&item, &mut StepsLeft::none(), self.sink)
+        } else {
+            self.working.item(&item, &mut self.steps.take(), self.sink)
+        };
     }
 }
 

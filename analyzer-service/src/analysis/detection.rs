@@ -47,7 +47,7 @@ impl Packets {
     #[cold]
     pub(super) fn arp(&mut self, frame: &Frame<'_>) {
         if let (Some(arp), Some(detectors)) = (&frame.arp, &mut self.detectors) {
-            detectors.arp(arp, frame.vlans, self.stamp);
+            detectors.arp(arp, frame.link.vlans, self.stamp);
         }
     }
 

@@ -179,6 +179,6 @@ fn carrier(frame: &Frame<'_>, ip: &Ip<'_>, carried: &Carried) -> Carrier {
         flow_id: carried.flow_id,
         source: ip.source,
         target: ip.target,
-        vlans: frame.vlans,
+        vlans: frame.link.vlans,
     }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     capture::{CaptureReader, Item},
-    decode::{self, Frame},
+    decode,
     record::{CaptureInfo, Dropped, Interface, Verdict},
     summary::Traffic,
 };
@@ -143,15 +143,12 @@ impl<R: Read> Reading<R> {
             let stamp = self.tracker.stamp();
             return taker.other(&Place { stamp, next_offset });
         };
-        let mut frame = Frame::default();
-        if !decode::usual(&packet, &mut frame) {
-            decode::decode(&packet, &mut frame);
-        }
-        let ends = frame.ip.as_ref().map(|ip| (ip.source, ip.target));
-        self.traffic.packet(&packet, ends);
         let number = self.reader.packet_number();
         let (traffic, steps) = (&mut self.traffic, taker.steps());
-        let simple = self.tracker.packet(&packet, &frame, number, traffic, steps);
+        let simple = match decode::usual(&packet) {
+            Some(usual) => self.tracker.usual(&packet, &usual, number, traffic, steps),
+            None => self.tracker.packet(&packet, number, traffic, steps),
+        };
         let stamp = self.tracker.stamp();
         taker.packet(&Place { stamp, next_offset }, &packet, data, simple);
         // Those that are analyzed: so a filter gives what the filtered file would give.

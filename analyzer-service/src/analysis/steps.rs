@@ -109,10 +109,14 @@ impl Steps {
         });
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     /// Takes them, from the first one on.
     #[inline]
     pub(super) fn take(&mut self) -> StepsLeft<'_> {
-        let is_any = !self.list.is_empty();
+        let is_any = !self.is_empty();
         StepsLeft(is_any.then(|| Left {
             list: self.list.drain(..),
             begun: self.begun.drain(..),
@@ -123,6 +127,13 @@ impl Steps {
 
 /// Those that were not gone by yet. Mostly there are none, which costs nothing.
 pub(super) struct StepsLeft<'b>(Option<Left<'b>>);
+
+impl StepsLeft<'_> {
+    /// There are none.
+    pub(super) fn none() -> Self {
+        Self(None)
+    }
+}
 
 struct Left<'b> {
     list: vec::Drain<'b, Short>,

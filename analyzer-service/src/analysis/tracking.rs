@@ -1,19 +1,22 @@
 //! The flows of an analysis while it reads: each IP packet is counted in its own, and what
 //! becomes of flows is said in steps for whoever works on the block.
 
+mod walked;
+
 use std::vec;
 
+use self::walked::Tracking;
 use super::{
     Options,
-    nested::{Carried, Visitor, walk},
+    nested::walk,
     seen::{Application, Shown, Simple, is_simple},
     steps::{Over, Piece, Placed, Step, Steps},
 };
 use crate::{
     capture::Packet,
-    decode::{ChecksumErrors, Encapsulation, Frame, Ip, Transport},
+    decode::{Frame, Ip, Link, Path, Transport, Usual, decode},
     dissect::Direction,
-    flow::{Carrier, Ended, Entry, FlowIndex, FlowTable, Located, Nesting, Stamp},
+    flow::{Ended, Entry, FlowIndex, FlowTable, Located, Nesting, Stamp},
     record::{Dropped, EndReason, Kind},
     summary::Traffic,
 };
@@ -77,43 +80,79 @@ impl Tracker {
         }
     }
 
-    /// The next packet, with its number in the capture. Answers what is shown of it, when
-    /// its layers need not be walked through again.
+    /// The next packet, with its number in the capture, when it is a usual one. Answers what
+    /// is shown of it.
     #[inline]
-    pub(super) fn packet<'b>(
+    pub(super) fn usual<'b>(
         &mut self,
-        packet: &Packet<'b>,
-        frame: &Frame<'b>,
+        packet: &Packet<'_>,
+        Usual { path, link, ip }: &Usual<'b>,
         number: u64,
         traffic: &mut Traffic,
         steps: &mut Steps,
     ) -> Option<Simple<'b>> {
-        self.n_packets += 1;
-        self.stamp = Stamp {
-            time: packet.time.unwrap_or(self.stamp.time),
-            number,
-        };
+        self.begin(packet, number);
+        traffic.packet(packet, Some((ip.source, ip.target)));
+        traffic.checksums(ip.checksum_errors);
+        self.simple(*path, link, ip, steps)
+    }
+
+    /// The next packet. Answers what is shown of it, when its layers need not be walked through
+    /// again.
+    #[inline(never)]
+    pub(super) fn packet<'b>(
+        &mut self,
+        packet: &Packet<'b>,
+        number: u64,
+        traffic: &mut Traffic,
+        steps: &mut Steps,
+    ) -> Option<Simple<'b>> {
+        self.begin(packet, number);
+        let mut frame = Frame::default();
+        decode(packet, &mut frame);
         let Some(ip) = &frame.ip else {
-            return is_simple(frame).then_some(Simple {
+            traffic.packet(packet, None);
+            return is_simple(&frame).then_some(Simple {
                 path: frame.path,
                 has_steps: false,
                 shown: None,
             });
         };
-        if ip.checksum_errors.any() {
-            traffic.checksums(ip.checksum_errors);
+        traffic.packet(packet, Some((ip.source, ip.target)));
+        traffic.checksums(ip.checksum_errors);
+        if is_simple(&frame) {
+            return self.simple(frame.path, &frame.link, ip, steps);
         }
-        if !is_simple(frame) {
-            let mut tracking = Tracking {
-                tracker: self,
-                traffic,
-                steps,
-            };
-            tracking.odd(frame, ip);
-            return None;
-        }
+        let tracker = self;
+        let mut tracking = Tracking {
+            tracker,
+            traffic,
+            steps,
+        };
+        walk(&mut tracking, &frame, ip);
+        None
+    }
+
+    #[inline]
+    fn begin(&mut self, packet: &Packet<'_>, number: u64) {
+        self.n_packets += 1;
+        self.stamp = Stamp {
+            time: packet.time.unwrap_or(self.stamp.time),
+            number,
+        };
+    }
+
+    /// An IP packet that is no fragment and no tunnel.
+    #[inline]
+    fn simple<'b>(
+        &mut self,
+        path: Path,
+        link: &Link,
+        ip: &Ip<'b>,
+        steps: &mut Steps,
+    ) -> Option<Simple<'b>> {
         let n_steps = steps.len();
-        let placed = self.ip(frame, ip, &Nesting::NONE, steps)?;
+        let placed = self.ip(link, ip, false, &Nesting::NONE, steps)?;
         let (flow, direction) = (placed.index, placed.direction);
         let has_steps = steps.len() > n_steps || placed.update.is_some();
         if has_steps {
@@ -125,7 +164,7 @@ impl Tracker {
             application,
         });
         Some(Simple {
-            path: frame.path,
+            path,
             has_steps,
             shown,
         })
@@ -167,15 +206,16 @@ impl Tracker {
     #[inline]
     fn ip(
         &mut self,
-        frame: &Frame<'_>,
+        link: &Link,
         ip: &Ip<'_>,
+        is_tunnel: bool,
         nesting: &Nesting,
         steps: &mut Steps,
     ) -> Option<Placed> {
         let (stamp, options) = (self.stamp, &self.options);
         let located = self
             .flows
-            .locate(frame, ip, nesting, stamp, &mut self.ended);
+            .locate(link.vlans, ip, nesting, stamp, &mut self.ended);
         for Ended {
             index,
             entry,
@@ -201,9 +241,9 @@ impl Tracker {
             }
             entry.cut(stamp);
         }
-        entry.count(frame, ip, direction, stamp);
+        entry.count(link, ip, direction, stamp);
         // Fragments are read when all of them are there; a tunnel is read as what is inside.
-        if !is_waiting(ip) && frame.inner.is_none() {
+        if !is_waiting(ip) && !is_tunnel {
             segment(entry, ip, direction, stamp);
         }
         let is_due = wants_flows && entry.is_update_due(stamp.time, options.interim_interval);
@@ -243,58 +283,5 @@ fn over(options: &Options, index: FlowIndex, entry: &Entry, reason: EndReason) -
         latest: entry.latest(),
         flow: wants(Kind::Flow).then(|| Box::new(entry.record(Some(reason)))),
         totals: entry.totals().filter(|_| wants(Kind::Finding)),
-    }
-}
-
-/// Counts what is in a packet that is more than one.
-struct Tracking<'t> {
-    tracker: &'t mut Tracker,
-    traffic: &'t mut Traffic,
-    steps: &'t mut Steps,
-}
-
-impl Tracking<'_> {
-    #[cold]
-    fn odd(&mut self, frame: &Frame<'_>, ip: &Ip<'_>) {
-        walk(self, frame, ip);
-    }
-}
-
-impl Visitor for Tracking<'_> {
-    fn enter(
-        &mut self,
-        nesting: &mut Nesting,
-        encapsulations: &[Encapsulation],
-        carrier: Option<&Carrier>,
-    ) {
-        self.tracker.flows.nest(nesting, encapsulations, carrier);
-    }
-
-    fn ip(&mut self, frame: &Frame<'_>, ip: &Ip<'_>, nesting: &Nesting) -> Option<Carried> {
-        let placed = self.tracker.ip(frame, ip, nesting, self.steps)?;
-        let flow_id = self.tracker.flows.get_mut(placed.index)?.flow_id;
-        let carried = Carried {
-            flow_id,
-            service: None,
-            flow: placed.index,
-            direction: placed.direction,
-            reassembly: placed.reassembly.clone(),
-        };
-        self.steps.push(Step::Packet(placed));
-        Some(carried)
-    }
-
-    fn whole(&mut self, frame: &Frame<'_>, ip: &Ip<'_>, carried: &Carried) -> Option<&'static str> {
-        let stamp = self.tracker.stamp;
-        let entry = self.tracker.flows.get_mut(carried.flow)?;
-        entry.count_whole(ip);
-        if frame.inner.is_none() {
-            segment(entry, ip, carried.direction, stamp);
-        }
-        None
-    }
-
-    fn checksums(&mut self, errors: ChecksumErrors) {
-        self.traffic.checksums(errors);
     }
 }

@@ -114,8 +114,8 @@ impl<'a> Walk<'_, 'a> {
         let Ok(ethernet) = Ethernet2Slice::from_slice_without_fcs(data) else {
             return self.short("malformed-ethernet", "shorter than an Ethernet header");
         };
-        self.frame.source_mac = Some(ethernet.source());
-        self.frame.target_mac = Some(ethernet.destination());
+        self.frame.link.source_mac = Some(ethernet.source());
+        self.frame.link.target_mac = Some(ethernet.destination());
         self.passed(ethernet.header_len());
         self.ether_type(ethernet.ether_type(), ethernet.payload_slice());
     }
@@ -147,7 +147,7 @@ impl<'a> Walk<'_, 'a> {
         };
         self.passed(header.len());
         if u16::from_be_bytes([header[4], header[5]]) == MAC_BYTES {
-            self.frame.source_mac = header[6..].first_chunk().copied();
+            self.frame.link.source_mac = header[6..].first_chunk().copied();
         }
         self.ether_type(
             EtherType(u16::from_be_bytes([header[14], header[15]])),
@@ -162,7 +162,7 @@ impl<'a> Walk<'_, 'a> {
         };
         self.passed(header.len());
         if u16::from(header[11]) == MAC_BYTES {
-            self.frame.source_mac = header[12..].first_chunk().copied();
+            self.frame.link.source_mac = header[12..].first_chunk().copied();
         }
         self.ether_type(EtherType(u16::from_be_bytes([header[0], header[1]])), rest);
     }
@@ -185,7 +185,7 @@ impl<'a> Walk<'_, 'a> {
             let Ok(vlan) = SingleVlanSlice::from_slice(data) else {
                 return self.short("malformed-vlan", "the VLAN tag is cut off");
             };
-            if !self.frame.vlans.push(vlan.vlan_identifier().value()) {
+            if !self.frame.link.vlans.push(vlan.vlan_identifier().value()) {
                 return self.malformed("malformed-vlan", "too many VLAN tags");
             }
             self.passed(vlan.header_len());

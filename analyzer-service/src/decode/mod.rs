@@ -37,10 +37,7 @@ const PRIORITY_TAG: u16 = 0;
 pub struct Frame<'a> {
     /// From the outermost header of the packet on, those around this frame included.
     pub path: Path,
-    /// Absent where the link layer has none, or says only one of them.
-    pub source_mac: Option<[u8; 6]>,
-    pub target_mac: Option<[u8; 6]>,
-    pub vlans: Vlans,
+    pub link: Link,
     /// In front of the IP header, outermost first: the tunnel this frame lay in, MPLS
     /// labels, a PPPoE session.
     pub encapsulations: Vec<Encapsulation>,
@@ -53,6 +50,35 @@ pub struct Frame<'a> {
     n_tunnels: usize,
     /// The first thing that breaks a format.
     pub malformed: Option<Malformed>,
+}
+
+/// What the link layer says.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Link {
+    /// Absent where there is none, or only one of them.
+    pub source_mac: Option<[u8; 6]>,
+    pub target_mac: Option<[u8; 6]>,
+    pub vlans: Vlans,
+}
+
+/// What the headers of a usual packet say: a [`Frame`] of which all else is a default. Few
+/// numbers, which need not go through memory.
+#[derive(Debug)]
+pub struct Usual<'a> {
+    pub path: Path,
+    pub link: Link,
+    pub ip: Ip<'a>,
+}
+
+impl<'a> From<Usual<'a>> for Frame<'a> {
+    fn from(Usual { path, link, ip }: Usual<'a>) -> Self {
+        Self {
+            path,
+            link,
+            ip: Some(ip),
+            ..Self::default()
+        }
+    }
 }
 
 /// VLAN ids, outermost first.
@@ -215,12 +241,11 @@ pub struct Udp<'a> {
     pub payload: &'a [u8],
 }
 
-/// Reads the headers of a usual packet into a frame that is a default, at half of what
-/// [`decode`] costs. False, and nothing written, for another packet.
+/// Reads the headers of a usual packet, at half of what [`decode`] costs. None for another one.
 #[must_use]
 #[inline]
-pub fn usual<'a>(packet: &Packet<'a>, frame: &mut Frame<'a>) -> bool {
-    usual::read(packet, frame).is_some()
+pub fn usual<'a>(packet: &Packet<'a>) -> Option<Usual<'a>> {
+    usual::read(packet)
 }
 
 /// Reads the headers of `packet`, up to its first IP packet, into a frame that is a default:
@@ -247,7 +272,10 @@ pub fn inner<'a>(around: &Frame<'_>, inner: &Inner<'a>) -> Frame<'a> {
 pub fn whole<'a>(last: &Frame<'_>, ip: &Ip<'_>, next_header: u8, data: &'a [u8]) -> Frame<'a> {
     let mut frame = Frame {
         path: last.path,
-        vlans: last.vlans,
+        link: Link {
+            vlans: last.link.vlans,
+            ..Link::default()
+        },
         n_tunnels: last.n_tunnels,
         ..Frame::default()
     };

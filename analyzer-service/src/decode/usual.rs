@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{
-    ChecksumErrors, Frame, Ip, Layer, Path, Ports, Tcp, Transport, Udp, checksum,
+    ChecksumErrors, Ip, Layer, Link, Path, Ports, Tcp, Transport, Udp, Usual, Vlans, checksum,
     link::ETHERNET,
     overlay,
     transport::{TCP, UDP},
@@ -44,7 +44,7 @@ struct Datagram<'a> {
 
 /// None for a packet that is not one of these.
 #[inline]
-pub(super) fn read<'a>(packet: &Packet<'a>, frame: &mut Frame<'a>) -> Option<()> {
+pub(super) fn read<'a>(packet: &Packet<'a>) -> Option<Usual<'a>> {
     if packet.link_type != ETHERNET {
         return None;
     }
@@ -62,15 +62,18 @@ pub(super) fn read<'a>(packet: &Packet<'a>, frame: &mut Frame<'a>) -> Option<()>
             && datagram.payload.get(6..8) != Some(&[0, 0])
             && !datagram.has_right_checksum(),
     };
-    frame.path = match (datagram.layer, &transport) {
+    let path = match (datagram.layer, &transport) {
         (Layer::Ip, Transport::Tcp(_)) => const { Path::of([Layer::Eth, Layer::Ip, Layer::Tcp]) },
         (Layer::Ip, _) => const { Path::of([Layer::Eth, Layer::Ip, Layer::Udp]) },
         (_, Transport::Tcp(_)) => const { Path::of([Layer::Eth, Layer::Ipv6, Layer::Tcp]) },
         _ => const { Path::of([Layer::Eth, Layer::Ipv6, Layer::Udp]) },
     };
-    frame.target_mac = ethernet[..6].first_chunk().copied();
-    frame.source_mac = ethernet[6..].first_chunk().copied();
-    frame.ip = Some(Ip {
+    let link = Link {
+        target_mac: ethernet[..6].first_chunk().copied(),
+        source_mac: ethernet[6..].first_chunk().copied(),
+        vlans: Vlans::default(),
+    };
+    let ip = Ip {
         source: datagram.source,
         target: datagram.target,
         protocol: datagram.protocol,
@@ -79,8 +82,8 @@ pub(super) fn read<'a>(packet: &Packet<'a>, frame: &mut Frame<'a>) -> Option<()>
         transport,
         payload_bytes: payload_bytes as u64,
         checksum_errors,
-    });
-    Some(())
+    };
+    Some(Usual { path, link, ip })
 }
 
 #[inline]

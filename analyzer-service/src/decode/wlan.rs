@@ -119,7 +119,7 @@ impl<'a> Walk<'_, 'a> {
             data.get(at..).and_then(|rest| rest.first_chunk()).copied()
         };
         let (to, from) = (flags & TO_DISTRIBUTION != 0, flags & FROM_DISTRIBUTION != 0);
-        (self.frame.target_mac, self.frame.source_mac) = match (to, from) {
+        (self.frame.link.target_mac, self.frame.link.source_mac) = match (to, from) {
             (false, false) => (address(1), address(2)),
             (true, false) => (address(3), address(2)),
             (false, true) => (address(1), address(3)),

@@ -12,7 +12,7 @@ use super::{
     tcp::{Connection, Header},
 };
 use crate::{
-    decode::{Frame, Ip, Tcp},
+    decode::{Ip, Link, Tcp},
     dissect::Direction,
     record::{Counters, EndReason, Flow, IcmpKind, Services, Time, Tunnel},
 };
@@ -117,7 +117,8 @@ impl Entry {
     }
 
     /// Counts a packet of this flow.
-    pub fn count(&mut self, frame: &Frame<'_>, ip: &Ip<'_>, direction: Direction, stamp: Stamp) {
+    #[inline]
+    pub fn count(&mut self, link: &Link, ip: &Ip<'_>, direction: Direction, stamp: Stamp) {
         self.latest_time = self.latest_time.max(stamp.time);
         self.latest_number = stamp.number;
         let part = &mut self.part;
@@ -136,8 +137,8 @@ impl Entry {
             ),
         };
         if (part.number, part.first_packet) == (1, stamp.number) {
-            *from = frame.source_mac;
-            *to = frame.target_mac;
+            *from = link.source_mac;
+            *to = link.target_mac;
         }
         counters.packets += 1;
         counters.ip_bytes = counters.ip_bytes.saturating_add(ip.bytes);

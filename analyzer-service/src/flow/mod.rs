@@ -34,7 +34,7 @@ use self::{
     roles::{Roles, roles, tuple},
 };
 use crate::{
-    decode::{Encapsulation, Frame, Ip, Tcp, Transport},
+    decode::{Encapsulation, Ip, Tcp, Transport, Vlans},
     dissect::Direction,
     record::{EndReason, FlowRef, IcmpKind, Time},
 };
@@ -112,7 +112,7 @@ impl FlowTable {
     #[inline]
     pub fn locate(
         &mut self,
-        frame: &Frame<'_>,
+        vlans: Vlans,
         ip: &Ip<'_>,
         nesting: &Nesting,
         stamp: Stamp,
@@ -121,12 +121,12 @@ impl FlowTable {
         let (head, protocol, reassembly) = match &ip.fragment {
             None => (Head::of(ip), ip.protocol, None),
             Some(fragment) => {
-                let place = (frame.vlans, nesting);
+                let place = (vlans, nesting);
                 self.fragments.add(ip, fragment, place, stamp.time)
             }
         };
         let (tuple, icmp) = tuple(ip, head, protocol);
-        let (key, from_lower) = tuple.key(frame.vlans, nesting.context());
+        let (key, from_lower) = tuple.key(vlans, nesting.context());
         let syn = match &ip.transport {
             Transport::Tcp(tcp) => (tcp.has(Tcp::SYN), tcp.has(Tcp::ACK)),
             _ => (false, false),

@@ -82,6 +82,9 @@ impl Traffic {
     /// Counts the wrong checksums of an IP packet in the packet, or of a datagram that it
     /// completed.
     pub fn checksums(&mut self, errors: ChecksumErrors) {
+        if !errors.any() {
+            return;
+        }
         let ChecksumErrors { ip, tcp, udp } = errors;
         self.ip_checksum_errors += u64::from(ip);
         self.tcp_checksum_errors += u64::from(tcp);

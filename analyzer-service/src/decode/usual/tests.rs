@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use weir_capture_builder::{frame, link_type};
 
 use super::*;
-use crate::decode::decode;
+use crate::decode::{Frame, decode};
 
 const A: [u8; 4] = [10, 0, 0, 1];
 const B: [u8; 4] = [10, 0, 0, 2];
@@ -45,8 +45,7 @@ fn walked<'a>(packet: &Packet<'a>) -> Frame<'a> {
 
 /// What the short way says, if anything.
 fn short<'a>(packet: &Packet<'a>) -> Option<Frame<'a>> {
-    let mut frame = Frame::default();
-    read(packet, &mut frame).map(|()| frame)
+    read(packet).map(Frame::from)
 }
 
 #[test]
