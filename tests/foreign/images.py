@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -139,6 +140,9 @@ class Builder:
         kept = [path for path in listed.splitlines() if (self.context / path).is_file()
                 and not any(fnmatch.fnmatch(path, pattern) or path.startswith(f"{pattern}/") for pattern in ignored)]
         subprocess.run(["cp", "-a", "--parents", *kept, into], cwd=self.context, check=True)
+        # A folder's time too, which cp leaves as new: cargo would build again.
+        for folder in {parent for path in kept for parent in pathlib.PurePath(path).parents}:
+            shutil.copystat(self.context / folder, into / folder)
 
     def env(self, image, argument):
         image.env.update(pair.split("=", 1) for pair in shlex.split(argument))
