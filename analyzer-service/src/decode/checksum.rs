@@ -30,7 +30,7 @@ pub(super) fn is_right_with_addresses(
 /// Summed at once: as the halves of four words of 64 bits, which the compiler adds side by side.
 const BLOCK_BYTES: usize = 32;
 
-/// From here on it is worth asking for the processor's widest instructions.
+/// From here on it is worth a call of what is built for AVX2, where the processor has that.
 const WIDE_BYTES: usize = 4 * BLOCK_BYTES;
 
 /// What the processor can do.

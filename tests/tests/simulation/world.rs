@@ -47,7 +47,8 @@ const DISK_LATENCY_MAX: Duration = Duration::from_millis(30);
 /// the sweep so takes for new.
 const BEGIN: Duration = Duration::from_secs(1_000_000_000);
 
-/// SQLite tells by its own clock, the real one, whether an instance lives: here all do.
+/// SQLite tells by its own clock, the real one, whether an instance lives: here all do. So it does
+/// when a background analysis is due again; there is none here.
 const LEASE: Duration = Duration::from_secs(24 * 3600);
 
 /// All else that goes by the time of day goes by the simulated one.
