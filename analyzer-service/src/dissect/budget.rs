@@ -187,7 +187,7 @@ mod tests {
         swapped[64..80].fill(8);
         let mut other = [7; 128];
         other[80..96].fill(8);
-        let mut texts: Vec<&[u8]> = vec![&[7; 128], &swapped, &other];
+        let mut texts: Vec<&[u8]> = vec![&[7; 128], &swapped, &other, b"\0", b"ab", b"ba"];
         let (sevens, mut one_off) = ([7; 80], [[7; 80]; 80]);
         for (at, text) in one_off.iter_mut().enumerate() {
             text[at] = 8;
