@@ -96,6 +96,7 @@ fn vary_addresses(frame: &mut [u8], round: u32) {
     fix_ipv4_checksum(frame);
 }
 
+/// Makes the checksum right of the IPv4 header behind Ethernet's.
 pub fn fix_ipv4_checksum(frame: &mut [u8]) {
     let header = &mut frame[ETHERNET_BYTES..ETHERNET_BYTES + IPV4_BYTES];
     header[10..12].fill(0);
@@ -110,6 +111,7 @@ pub fn fix_ipv4_checksum(frame: &mut [u8]) {
     header[10..12].copy_from_slice(&checksum.to_be_bytes());
 }
 
+/// Adds a packet to a file whose header is [`PCAP_HEADER`], so many microseconds after its begin.
 pub fn push_record(file: &mut Vec<u8>, micros: u64, frame: &[u8]) {
     let seconds = u32::try_from(micros / 1_000_000).unwrap() + 1_700_000_000;
     let rest = u32::try_from(micros % 1_000_000).unwrap();

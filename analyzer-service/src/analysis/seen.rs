@@ -94,7 +94,6 @@ pub(super) enum Layers<'b> {
 }
 
 /// A packet of at most one IP packet, in no tunnel, whole, with nothing wrong about it.
-#[derive(Clone, Copy)]
 pub(super) struct Simple<'b> {
     pub(super) path: Path,
     /// Its flow has more to say than that the packet was counted.
@@ -103,7 +102,6 @@ pub(super) struct Simple<'b> {
 }
 
 /// What is shown to the dissectors of a flow.
-#[derive(Clone, Copy)]
 pub(super) struct Shown<'b> {
     pub(super) flow: FlowIndex,
     pub(super) direction: Direction,
@@ -111,7 +109,6 @@ pub(super) struct Shown<'b> {
 }
 
 /// What an IP packet carries for an application.
-#[derive(Clone, Copy)]
 pub(super) enum Application<'b> {
     Datagram { payload: &'b [u8], is_whole: bool },
     Segment(Segment<'b>),

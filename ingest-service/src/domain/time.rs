@@ -39,9 +39,9 @@ impl Keeping {
 static CLOCK: OnceLock<fn() -> SystemTime> = OnceLock::new();
 
 /// Has this process take the time of day from `clock`: for simulations, in which all that
-/// waits for a time must wait for the simulated one. Answers whether it does; the first one stays.
-pub fn use_clock(clock: fn() -> SystemTime) -> bool {
-    CLOCK.set(clock).is_ok()
+/// waits for a time must wait for the simulated one. The first one stays.
+pub fn use_clock(clock: fn() -> SystemTime) {
+    CLOCK.get_or_init(|| clock);
 }
 
 /// Microseconds since 1970-01-01T00:00:00Z.
