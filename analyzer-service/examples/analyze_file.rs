@@ -14,11 +14,11 @@ use analyzer_service::{
     analysis::{Event, Options, Sink, analyze},
     record::{Body, Progress, Record, Summary},
 };
-use mimalloc::MiMalloc;
+use tikv_jemallocator::Jemalloc;
 
 /// As the services have it.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 struct Printer {
     with_records: bool,

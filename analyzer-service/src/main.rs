@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 
 use analyzer_service::Config;
-use mimalloc::MiMalloc;
+use tikv_jemallocator::Jemalloc;
 use weir_shared::serve::service_main;
 
 /// Records, flows and messages are many small allocations: with the C library's
 /// allocator they are a sixth of an analysis.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -23,7 +23,7 @@ mod verify;
 use std::{process::ExitCode, time::Duration};
 
 use clap::Parser as _;
-use mimalloc::MiMalloc;
+use tikv_jemallocator::Jemalloc;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
 use weir_shared::{
@@ -41,7 +41,7 @@ use output::{Notes, Output};
 /// Records, flows and messages are many small allocations: with the C library's
 /// allocator they are a sixth of an analysis.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// Reads of standard input and stalled writes cannot be cancelled: they get so
 /// long to end, then the process does.

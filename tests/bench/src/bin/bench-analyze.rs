@@ -19,7 +19,7 @@ use analyzer_service::{
     record::Progress,
 };
 use clap::Parser as _;
-use mimalloc::MiMalloc;
+use tikv_jemallocator::Jemalloc;
 use weir_bench::{
     Series,
     analyzers::{ALL, ANALYZE, Analyzer},
@@ -29,7 +29,7 @@ use weir_bench::{
 
 /// As the services have it.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// A program that takes longer runs once.
 const SECONDS_MAX: f64 = 20.0;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::future::join_all;
-use mimalloc::MiMalloc;
+use tikv_jemallocator::Jemalloc;
 use tokio::{
     runtime::{Handle, Runtime},
     task::JoinHandle,
@@ -29,7 +29,7 @@ use weir_tests::{
 
 /// As the services have it.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 const ROUNDS: usize = 60;
 

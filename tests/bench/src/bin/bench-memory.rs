@@ -11,7 +11,7 @@ use analyzer_service::{
     record::Progress,
 };
 use clap::Parser as _;
-use mimalloc::MiMalloc;
+use tikv_jemallocator::Jemalloc;
 use weir_bench::{
     measure::{MEASURE, cost, measure},
     traffic::{Traffic, asked, silent},
@@ -19,7 +19,7 @@ use weir_bench::{
 
 /// As the services have it.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// First argument of the process that analyzes: what is made, how much of it, the idle timeout
 /// in seconds (zero for none), and threads.
