@@ -1,6 +1,6 @@
 //! DNS tunnels: data in the names that one client asks for below one domain.
 
-use std::{net::IpAddr, time::Duration};
+use std::{borrow::Cow, net::IpAddr, time::Duration};
 
 use ahash::RandomState;
 
@@ -69,7 +69,7 @@ impl Tunnels {
             return;
         };
         // Some resolvers write names in random case, to be hard to forge for.
-        let name = dns.query_name.to_ascii_lowercase();
+        let name = lower_case(&dns.query_name);
         let Some((below, domain)) = split(&name) else {
             return;
         };
@@ -121,6 +121,16 @@ impl Names {
             long: Vec::new(),
             is_tunnel: false,
         }
+    }
+}
+
+/// Mostly it is that already.
+fn lower_case(name: &str) -> Cow<'_, str> {
+    // Without a way out in the middle: so many bytes are looked at at once.
+    let has_upper = |any, byte: u8| any | byte.is_ascii_uppercase();
+    match name.bytes().fold(false, has_upper) {
+        true => name.to_ascii_lowercase().into(),
+        false => name.into(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Questions that were answered, as long as the answer may go on.
 
-use std::collections::VecDeque;
+use arrayvec::ArrayVec;
 
 use super::{Question, Waiting, queue::Arrived};
 use crate::{dissect::Output, record::Endpoint};
@@ -10,7 +10,7 @@ const ANSWERED_MAX: usize = 4;
 
 /// The latest last. They lie where they waited: a question is not moved.
 #[derive(Debug, Default)]
-pub(super) struct Answered(VecDeque<Box<Arrived>>);
+pub(super) struct Answered(ArrayVec<Box<Arrived>, ANSWERED_MAX>);
 
 impl Answered {
     /// The latest with this id of this asker, and with this question if there is one.
@@ -30,18 +30,22 @@ impl Answered {
     pub(super) fn remember(&mut self, query: Box<Arrived>, out: &mut Output) {
         let Waiting { origin, id, .. } = query.waiting;
         let is_it = |known: &Waiting| known.origin == origin && known.id == id;
-        let known = self.0.iter().position(|known| is_it(&known.waiting));
-        out.answered.take(query.waiting.cost());
-        // Most flows ask once.
-        self.0.reserve_exact(1);
-        self.0.push_back(query);
-        if let Some(known) = known.and_then(|at| self.0.remove(at)) {
-            out.answered.give_back(known.waiting.cost());
+        if let Some(known) = self.0.iter().position(|known| is_it(&known.waiting)) {
+            self.forget(known, out);
         }
-        while !self.has_room(out)
-            && let Some(oldest) = self.0.pop_front()
-        {
-            out.answered.give_back(oldest.waiting.cost());
+        if self.0.is_full() {
+            self.forget(0, out);
+        }
+        out.answered.take(query.waiting.cost());
+        self.0.push(query);
+        while !self.has_room(out) {
+            self.forget(0, out);
+        }
+    }
+
+    fn forget(&mut self, at: usize, out: &mut Output) {
+        if let Some(known) = self.0.pop_at(at) {
+            out.answered.give_back(known.waiting.cost());
         }
     }
 
@@ -54,6 +58,6 @@ impl Answered {
 
     fn has_room(&self, out: &Output) -> bool {
         let bytes = self.0.iter().map(|known| known.waiting.cost());
-        self.0.len() <= ANSWERED_MAX && out.answered.is_fair(self.0.len(), bytes.sum())
+        self.0.is_empty() || out.answered.is_fair(self.0.len(), bytes.sum())
     }
 }

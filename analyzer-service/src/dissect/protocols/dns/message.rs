@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use super::{codes, rdata, wire::Wire};
 use crate::{
     dissect::{Malformed, Output},
@@ -11,6 +13,9 @@ use crate::{
 /// Questions read from one message. Unicast messages have one; mDNS
 /// asks some at once.
 const QUESTIONS_MAX: usize = 64;
+
+/// What lies in the message itself. By RFC 9619 a unicast message has no more.
+const QUESTIONS_USUAL: usize = 1;
 
 /// Most messages have no more: room for them is made at once.
 const ANSWERS_USUAL: usize = 8;
@@ -22,7 +27,7 @@ const ANSWERS_TEXT_BYTES_MAX: usize = 256 << 10;
 pub(in super::super) struct Message {
     pub(in super::super) id: u16,
     pub(in super::super) flags: Flags,
-    pub(in super::super) questions: Vec<Question>,
+    pub(in super::super) questions: SmallVec<[Question; QUESTIONS_USUAL]>,
     /// Of the answer section, with their types' numbers.
     pub(in super::super) answers: Vec<(u16, DnsAnswer)>,
     /// With the upper bits of an OPT record.
@@ -115,7 +120,7 @@ impl Message {
         let mut message = Self {
             id,
             flags,
-            questions: Vec::new(),
+            questions: SmallVec::new(),
             answers: Vec::new(),
             response_code: flags.0 & 0xf,
         };
@@ -172,7 +177,7 @@ impl Message {
     /// Walks over the other sections for the OPT record (RFC 6891, 6.1.3).
     fn options(&mut self, wire: &mut Wire<'_>, authorities: u16, additionals: u16) -> Option<()> {
         for _ in 0..u32::from(authorities) + u32::from(additionals) {
-            wire.name()?;
+            wire.skip_name()?;
             let record_type = wire.u16()?;
             let _payload_bytes = wire.u16()?;
             let extension = wire.u32()? >> 24;

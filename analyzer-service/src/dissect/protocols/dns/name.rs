@@ -19,6 +19,20 @@ impl Wire<'_> {
     /// they do whenever a name is written once.
     pub(super) fn name(&mut self) -> Option<String> {
         let mut name = String::with_capacity(NAME_BYTES_USUAL);
+        self.labels(|label| push_label(&mut name, label))?;
+        if name.is_empty() {
+            name.push('.');
+        }
+        Some(name)
+    }
+
+    /// Passes over the name here; none as [`name`](Self::name).
+    pub(super) fn skip_name(&mut self) -> Option<()> {
+        self.labels(|_| {})
+    }
+
+    #[inline]
+    fn labels(&mut self, mut each: impl FnMut(&[u8])) -> Option<()> {
         let mut bytes = 1;
         let mut pointers = 0;
         let mut end = None;
@@ -34,7 +48,7 @@ impl Wire<'_> {
                     if bytes > NAME_BYTES_MAX {
                         return None;
                     }
-                    push_label(&mut name, label.take(length)?);
+                    each(label.take(length)?);
                 }
                 3 => {
                     let low = usize::from(label.u8()?);
@@ -53,10 +67,7 @@ impl Wire<'_> {
             }
         }
         self.at = end.unwrap_or(label.at);
-        if name.is_empty() {
-            name.push('.');
-        }
-        Some(name)
+        Some(())
     }
 }
 

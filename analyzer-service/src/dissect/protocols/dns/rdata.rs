@@ -93,12 +93,13 @@ fn soa(data: &mut Wire<'_>) -> Option<String> {
 }
 
 fn strings(data: &mut Wire<'_>) -> Option<String> {
-    let mut text = String::new();
+    // One string: its length byte is gone, the quotes come.
+    let mut text = String::with_capacity(data.clone().rest().len() + QUOTES_BYTES);
     while !data.is_empty() {
         if !text.is_empty() {
             text.push(' ');
         }
-        text.push_str(&quoted(data.string()?));
+        push_quoted(&mut text, data.string()?);
     }
     Some(text)
 }
@@ -199,11 +200,17 @@ fn hyphenated(bytes: &[u8]) -> String {
 
 /// In quotation marks; those inside, and backslashes, get a backslash.
 pub(super) fn quoted(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() + 2);
-    text.push('"');
-    push_escaped(&mut text, bytes, [b'"', b'\\']);
-    text.push('"');
+    let mut text = String::with_capacity(bytes.len() + QUOTES_BYTES);
+    push_quoted(&mut text, bytes);
     text
+}
+
+const QUOTES_BYTES: usize = 2;
+
+fn push_quoted(text: &mut String, bytes: &[u8]) {
+    text.push('"');
+    push_escaped(text, bytes, [b'"', b'\\']);
+    text.push('"');
 }
 
 /// Appends `bytes`; each of `special`, ASCII, gets a backslash.
