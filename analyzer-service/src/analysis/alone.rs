@@ -68,6 +68,10 @@ impl Alone<'_> {
 }
 
 impl Taker for Alone<'_> {
+    /// Some 32 KiB of records: what is written for them is still in the nearest cache when it
+    /// is read.
+    const OVER_MAX: usize = 64;
+
     fn begin(&mut self, stored_bytes: Option<u64>) {
         self.stored_bytes = stored_bytes;
     }

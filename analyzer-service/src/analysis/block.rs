@@ -103,6 +103,9 @@ impl Block {
 }
 
 impl Taker for Block {
+    /// Some half a MiB of records.
+    const OVER_MAX: usize = 1_024;
+
     fn begin(&mut self, stored_bytes: Option<u64>) {
         self.stored_bytes = stored_bytes;
     }

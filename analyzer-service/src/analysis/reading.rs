@@ -159,12 +159,12 @@ impl<R: Read> Reading<R> {
     }
 
     /// Has flows end, as many as are taken now.
-    fn end(&mut self, taker: &mut impl Taker, mut endings: Endings) {
+    fn end<T: Taker>(&mut self, taker: &mut T, mut endings: Endings) {
         let (stamp, next_offset) = (self.tracker.stamp(), self.reader.next_offset());
         let place = Place { stamp, next_offset };
         // Ends: each turn has fewer flows left.
         loop {
-            let is_all = self.tracker.go_on(&mut endings, taker.steps());
+            let is_all = self.tracker.go_on(&mut endings, T::OVER_MAX, taker.steps());
             let is_capture_end = endings.is_capture_end();
             let takes_more = taker.over(
                 &place,

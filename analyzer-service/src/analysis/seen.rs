@@ -13,6 +13,9 @@ use crate::{
 
 /// Takes what the reading half gives, in order.
 pub(super) trait Taker {
+    /// Flows that are over at once, but for those that made room for others.
+    const OVER_MAX: usize;
+
     /// What comes next was read when so much of a compressed file was.
     fn begin(&mut self, stored_bytes: Option<u64>);
 

@@ -21,10 +21,6 @@ use crate::{
     summary::Traffic,
 };
 
-/// Flows that are over in one block, but for those that made room for others: some half a MiB
-/// of records.
-const OVER_MAX: usize = 1_024;
-
 /// The state between two packets.
 pub(super) struct Tracker {
     options: Options,
@@ -186,9 +182,14 @@ impl Tracker {
         }
     }
 
-    /// Ends as many as may end in one block, by flow id. Answers whether those are all.
-    pub(super) fn go_on(&mut self, endings: &mut Endings, steps: &mut Steps) -> bool {
-        while steps.n_over() < OVER_MAX {
+    /// Ends flows by their id, until the steps have `over_max`. Answers whether those are all.
+    pub(super) fn go_on(
+        &mut self,
+        endings: &mut Endings,
+        over_max: usize,
+        steps: &mut Steps,
+    ) -> bool {
+        while steps.n_over() < over_max {
             let Some(index) = endings.indexes.next() else {
                 steps.push(Step::Swept);
                 return true;
