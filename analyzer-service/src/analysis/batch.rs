@@ -82,13 +82,13 @@ fn text_bytes(body: &Body) -> usize {
             texts.into_iter().map(str::len).sum()
         }
         Body::Tls(tls) => {
-            let alpn: usize = tls.client_alpn.iter().map(String::len).sum();
+            let alpn: usize = tls.client_alpn.iter().map(|name| name.len()).sum();
             let certificates = tls.server_certificates.iter();
             let certificates = certificates.map(|one| one.bytes()).sum::<usize>();
             tls.server_name.len() + tls.server_alpn.len() + alpn + certificates
         }
         Body::Quic(quic) => {
-            let alpn: usize = quic.client_alpn.iter().map(String::len).sum();
+            let alpn: usize = quic.client_alpn.iter().map(|name| name.len()).sum();
             quic.server_name.len() + alpn
         }
         Body::Ssh(ssh) => ssh.client_banner.len() + ssh.server_banner.len(),

@@ -1,6 +1,6 @@
 //! The domain's records as protobuf.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use weir_shared::proto::analyzer::v1 as pb;
@@ -93,8 +93,8 @@ fn tls(tls: domain::TlsHandshake) -> pb::TlsHandshake {
         server_name: tls.server_name,
         version: tls.version.into_owned(),
         cipher_suite: tls.cipher_suite.into_owned(),
-        client_alpn: tls.client_alpn,
-        server_alpn: tls.server_alpn,
+        client_alpn: texts(tls.client_alpn),
+        server_alpn: tls.server_alpn.into_owned(),
         client_version: tls.client_version.into_owned(),
         client_hello_seen: tls.client_hello_seen,
         server_hello_seen: tls.server_hello_seen,
@@ -112,11 +112,15 @@ fn tls(tls: domain::TlsHandshake) -> pb::TlsHandshake {
     }
 }
 
+fn texts(texts: Vec<Cow<'static, str>>) -> Vec<String> {
+    texts.into_iter().map(Cow::into_owned).collect()
+}
+
 fn quic(quic: domain::QuicHandshake) -> pb::QuicHandshake {
     pb::QuicHandshake {
         version: quic.version.into(),
         server_name: quic.server_name,
-        client_alpn: quic.client_alpn,
+        client_alpn: texts(quic.client_alpn),
         ja4: quic.ja4,
     }
 }

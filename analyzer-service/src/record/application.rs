@@ -63,8 +63,8 @@ pub struct TlsHandshake {
     /// Negotiated; empty when no ServerHello was seen.
     pub version: Cow<'static, str>,
     pub cipher_suite: Cow<'static, str>,
-    pub client_alpn: Vec<String>,
-    pub server_alpn: String,
+    pub client_alpn: Vec<Cow<'static, str>>,
+    pub server_alpn: Cow<'static, str>,
     /// Lower-case hex; empty when its hello was not seen. As are the next two.
     pub ja3: String,
     pub ja3s: String,
@@ -115,7 +115,7 @@ impl Certificate {
 pub struct QuicHandshake {
     pub version: &'static str,
     pub server_name: String,
-    pub client_alpn: Vec<String>,
+    pub client_alpn: Vec<Cow<'static, str>>,
     pub ja4: String,
 }
 

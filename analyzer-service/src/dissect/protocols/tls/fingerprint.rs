@@ -11,7 +11,7 @@ use md5::Md5;
 use sha2::{Digest, Sha256};
 
 use super::{
-    hello::{ALPN, ClientHello, SERVER_NAME, ServerHello},
+    hello::{ALPN, ClientHello, Numbers, SERVER_NAME, ServerHello},
     names::TLS_1_3,
 };
 use crate::dissect::{known::Known, text::hexadecimal};
@@ -30,12 +30,16 @@ pub(in crate::dissect) struct Fingerprints {
     pub(in super::super) ja4: String,
 }
 
+/// Of a `ServerHello`.
+#[derive(Debug)]
+pub(in crate::dissect) struct Ja3s(pub(super) String);
+
 /// What the fingerprints of most hellos depend on fits.
 const KEY_BYTES_USUAL: usize = 256;
 
 /// Many hellos are of the same client: those seen before cost a look.
 pub(in super::super) fn of_client(
-    hello: &ClientHello,
+    hello: &ClientHello<'_>,
     carrier: Carrier,
     known: &mut Known<Fingerprints>,
 ) -> Arc<Fingerprints> {
@@ -44,18 +48,18 @@ pub(in super::super) fn of_client(
     key.push(carrier as u8);
     key.extend(hello.version.to_be_bytes());
     key.extend(hello.legacy_version.to_be_bytes());
-    for list in [
-        &hello.cipher_suites,
-        &hello.extensions,
-        &hello.groups,
-        &hello.signature_algorithms,
-    ] {
+    for list in [&hello.cipher_suites, &hello.extensions] {
         key.extend(list.len().to_be_bytes());
         for value in list {
             key.extend(value.to_be_bytes());
         }
     }
-    for list in [&hello.point_formats, &hello.first_protocol] {
+    for list in [
+        hello.groups.as_bytes(),
+        hello.signature_algorithms.as_bytes(),
+        hello.point_formats,
+        hello.first_protocol,
+    ] {
         key.extend(list.len().to_be_bytes());
         key.extend(list);
     }
@@ -72,31 +76,38 @@ const COUNT_MAX: usize = 99;
 const DIGEST_DIGITS: usize = 12;
 
 /// MD5 of version, cipher suites, extensions, groups and point formats, in lower-case hex.
-fn ja3(hello: &ClientHello) -> String {
-    let lists = [&hello.cipher_suites, &hello.extensions, &hello.groups];
+fn ja3(hello: &ClientHello<'_>) -> String {
     let mut text = hello.legacy_version.to_string();
-    for list in lists {
+    for list in [&hello.cipher_suites, &hello.extensions] {
         text.push(',');
-        join(
-            &mut text,
-            '-',
-            list.iter().filter(|value| !is_reserved(**value)),
-        );
+        join_real(&mut text, list.iter().copied());
     }
     text.push(',');
-    join(&mut text, '-', &hello.point_formats);
+    join_real(&mut text, hello.groups.iter());
+    text.push(',');
+    join(&mut text, '-', hello.point_formats);
     hexadecimal(&Md5::digest(text))
 }
 
+/// JA3S. Servers that answer alike are as many as there are kinds of them.
+pub(super) fn of_server(hello: &ServerHello<'_>, known: &mut Known<Ja3s>) -> Arc<Ja3s> {
+    let mut key = Vec::with_capacity(KEY_BYTES_USUAL);
+    let numbers = [hello.legacy_version, hello.cipher_suite].into_iter();
+    for number in numbers.chain(hello.extensions.iter().copied()) {
+        key.extend(number.to_be_bytes());
+    }
+    known.get(&key, |_| Ja3s(ja3s(hello)))
+}
+
 /// MD5 of version, cipher suite and extensions, in lower-case hex.
-pub(super) fn ja3s(hello: &ServerHello) -> String {
+fn ja3s(hello: &ServerHello<'_>) -> String {
     let mut text = format!("{},{},", hello.legacy_version, hello.cipher_suite);
     join(&mut text, '-', &hello.extensions);
     hexadecimal(&Md5::digest(text))
 }
 
 /// As `FoxIO`'s technical details of JA4 say.
-fn ja4(hello: &ClientHello, carrier: Carrier) -> String {
+fn ja4(hello: &ClientHello<'_>, carrier: Carrier) -> String {
     let real = |values: &[u16]| -> Vec<u16> {
         let values = values.iter().copied();
         values.filter(|value| !is_reserved(*value)).collect()
@@ -115,14 +126,14 @@ fn ja4(hello: &ClientHello, carrier: Carrier) -> String {
     for list in [&suites, &extensions] {
         push(&mut text, format_args!("{:02}", list.len().min(COUNT_MAX)));
     }
-    text.push_str(&protocol(&hello.first_protocol));
+    text.push_str(&protocol(hello.first_protocol));
     suites.sort_unstable();
     text.push('_');
-    text.push_str(&digest(&suites, &[]));
+    text.push_str(&digest(&suites, Numbers::default()));
     extensions.retain(|kind| ![SERVER_NAME, ALPN].contains(kind));
     extensions.sort_unstable();
     text.push('_');
-    text.push_str(&digest(&extensions, &hello.signature_algorithms));
+    text.push_str(&digest(&extensions, hello.signature_algorithms));
     text
 }
 
@@ -150,17 +161,16 @@ fn protocol(name: &[u8]) -> String {
     }
 }
 
-fn digest(values: &[u16], behind: &[u16]) -> String {
-    let hex = |values: &[u16]| -> Vec<String> {
-        values.iter().map(|value| format!("{value:04x}")).collect()
-    };
+fn digest(values: &[u16], behind: Numbers<'_>) -> String {
+    let hex = |value: u16| format!("{value:04x}");
     if values.is_empty() {
         return "0".repeat(DIGEST_DIGITS);
     }
-    let mut text = hex(values).join(",");
-    if !behind.is_empty() {
+    let mut text = String::new();
+    join(&mut text, ',', values.iter().copied().map(hex));
+    if !behind.as_bytes().is_empty() {
         text.push('_');
-        text.push_str(&hex(behind).join(","));
+        join(&mut text, ',', behind.iter().map(hex));
     }
     let mut digest = hexadecimal(&Sha256::digest(text));
     digest.truncate(DIGEST_DIGITS);
@@ -170,6 +180,10 @@ fn digest(values: &[u16], behind: &[u16]) -> String {
 /// RFC 8701: 0x0a0a, 0x1a1a and so on.
 fn is_reserved(value: u16) -> bool {
     value & 0x0f0f == 0x0a0a && value >> 8 == value & 0xff
+}
+
+fn join_real(text: &mut String, values: impl Iterator<Item = u16>) {
+    join(text, '-', values.filter(|value| !is_reserved(*value)));
 }
 
 fn join(text: &mut String, between: char, values: impl IntoIterator<Item = impl Display>) {
@@ -191,7 +205,7 @@ mod tests {
     use super::*;
 
     /// The example of FoxIO's technical details, its extensions in their order.
-    fn example() -> ClientHello {
+    fn example() -> ClientHello<'static> {
         ClientHello {
             version: TLS_1_3,
             legacy_version: 0x0303,
@@ -203,10 +217,8 @@ mod tests {
                 0x3a3a, 0x001b, 0x0000, 0x0033, 0x0010, 0x4469, 0x0017, 0x002d, 0x000d, 0x0005,
                 0x0023, 0x0012, 0x002b, 0xff01, 0x000b, 0x000a, 0x0015,
             ],
-            signature_algorithms: vec![
-                0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601,
-            ],
-            first_protocol: b"h2".to_vec(),
+            signature_algorithms: Numbers::new(&[4, 3, 8, 4, 4, 1, 5, 3, 8, 5, 5, 1, 8, 6, 6, 1]),
+            first_protocol: b"h2",
             ..ClientHello::default()
         }
     }
@@ -245,8 +257,8 @@ mod tests {
             legacy_version: 769,
             cipher_suites: vec![47, 53, 5, 10, 49161, 49162, 49171, 49172, 50, 56, 19, 4],
             extensions: vec![0, 10, 11],
-            groups: vec![23, 24, 25],
-            point_formats: vec![0],
+            groups: Numbers::new(&[0, 23, 0, 24, 0, 25]),
+            point_formats: &[0],
             ..ClientHello::default()
         };
         assert_eq!(ja3(&with), "ada70206e40642a3e4461f35503241d5");

@@ -3,7 +3,7 @@
 use super::{
     MALFORMED_CERTIFICATE, MALFORMED_CHAIN, Tls,
     certificate::{self, is_unread},
-    fingerprint::{Carrier, ja3s, of_client},
+    fingerprint::{Carrier, of_client, of_server},
     hello::{ClientHello, ServerHello},
     names,
 };
@@ -22,7 +22,7 @@ impl Tls {
     pub(super) fn client_hello(
         &mut self,
         context: &Context<'_>,
-        hello: ClientHello,
+        hello: ClientHello<'_>,
         out: &mut Output,
     ) {
         self.latest = Some(Origin::of(context));
@@ -36,11 +36,16 @@ impl Tls {
             self.record.server_name = hello.server_name;
             self.record.client_alpn = hello.protocols;
             self.record.client_version = names::version(hello.version);
-            self.session_id = hello.session_id;
+            self.session_id = hello.session_id.to_vec();
         }
     }
 
-    pub(super) fn server_hello(&mut self, context: &Context<'_>, hello: ServerHello) {
+    pub(super) fn server_hello(
+        &mut self,
+        context: &Context<'_>,
+        hello: ServerHello<'_>,
+        out: &mut Output,
+    ) {
         self.latest = Some(Origin::of(context));
         if hello.is_retry {
             self.retry = true;
@@ -53,7 +58,9 @@ impl Tls {
             return;
         }
         self.record.server_hello_seen = true;
-        self.record.ja3s = ja3s(&hello);
+        self.record
+            .ja3s
+            .clone_from(&of_server(&hello, &mut out.ja3s).0);
         self.record.version = names::version(hello.version);
         self.record.cipher_suite = names::cipher_suite(hello.cipher_suite);
         self.record.server_alpn = hello.protocol;

@@ -1,12 +1,14 @@
 //! The two hellos (RFC 8446, 4.1), by tls-parser. Extensions are walked here: one
 //! that is malformed must not hide the others.
 
+use std::borrow::Cow;
+
 use tls_parser::{
     TlsExtension, parse_tls_extension_alpn_content, parse_tls_extension_sni_content,
     parse_tls_handshake_client_hello, parse_tls_handshake_server_hello,
 };
 
-use super::names::TLS_1_3;
+use super::names::{TLS_1_3, protocol};
 use crate::dissect::text::wire_text;
 
 /// As many as browsers send: room for them is made at once.
@@ -29,27 +31,47 @@ const RETRY_RANDOM: [u8; 32] = [
     0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
 ];
 
+/// What the message says, its lists as they are there.
 #[derive(Debug, Default)]
-pub(in super::super) struct ClientHello {
+pub(in super::super) struct ClientHello<'a> {
     pub(in super::super) server_name: String,
-    pub(in super::super) protocols: Vec<String>,
+    pub(in super::super) protocols: Vec<Cow<'static, str>>,
     /// Highest offered.
     pub(super) version: u16,
     /// What the message's own version field says.
     pub(super) legacy_version: u16,
-    pub(super) session_id: Vec<u8>,
+    pub(super) session_id: &'a [u8],
     /// All lists below in the order of the message, reserved values (RFC 8701) included.
     pub(super) cipher_suites: Vec<u16>,
     pub(super) extensions: Vec<u16>,
-    pub(super) groups: Vec<u16>,
-    pub(super) point_formats: Vec<u8>,
-    pub(super) signature_algorithms: Vec<u16>,
+    pub(super) groups: Numbers<'a>,
+    pub(super) point_formats: &'a [u8],
+    pub(super) signature_algorithms: Numbers<'a>,
     /// The first protocol as sent.
-    pub(super) first_protocol: Vec<u8>,
+    pub(super) first_protocol: &'a [u8],
+}
+
+/// Numbers of two bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Numbers<'a>(&'a [[u8; 2]]);
+
+impl<'a> Numbers<'a> {
+    /// What is left over at the end is no number.
+    pub(super) fn new(content: &'a [u8]) -> Self {
+        Self(content.as_chunks().0)
+    }
+
+    pub(super) fn iter(self) -> impl Iterator<Item = u16> {
+        self.0.iter().map(|pair| u16::from_be_bytes(*pair))
+    }
+
+    pub(super) fn as_bytes(self) -> &'a [u8] {
+        self.0.as_flattened()
+    }
 }
 
 #[derive(Debug, Default)]
-pub(super) struct ServerHello {
+pub(super) struct ServerHello<'a> {
     pub(super) is_retry: bool,
     pub(super) version: u16,
     /// What the message's own version field says.
@@ -57,19 +79,19 @@ pub(super) struct ServerHello {
     /// Types, in the order of the message.
     pub(super) extensions: Vec<u16>,
     pub(super) cipher_suite: u16,
-    pub(super) protocol: String,
-    pub(super) session_id: Vec<u8>,
+    pub(super) protocol: Cow<'static, str>,
+    pub(super) session_id: &'a [u8],
     pub(super) pre_shared_key: bool,
 }
 
-impl ClientHello {
+impl<'a> ClientHello<'a> {
     /// The message without its header; none when it is cut or invalid.
-    pub(in super::super) fn parse(body: &[u8]) -> Option<Self> {
+    pub(in super::super) fn parse(body: &'a [u8]) -> Option<Self> {
         let (_, parsed) = parse_tls_handshake_client_hello(body).ok()?;
         let mut hello = Self {
             version: parsed.version.0,
             legacy_version: parsed.version.0,
-            session_id: parsed.session_id.unwrap_or_default().to_vec(),
+            session_id: parsed.session_id.unwrap_or_default(),
             cipher_suites: parsed.ciphers.iter().map(|suite| suite.0).collect(),
             extensions: Vec::with_capacity(EXTENSIONS_USUAL),
             ..Self::default()
@@ -82,14 +104,17 @@ impl ClientHello {
                 }
                 ALPN => {
                     hello.protocols = protocols(content);
-                    hello.first_protocol = first_protocol(content).unwrap_or_default().to_vec();
+                    hello.first_protocol = first_protocol(content).unwrap_or_default();
                 }
-                SUPPORTED_GROUPS => hello.groups = numbers(content.get(2..).unwrap_or_default()),
+                SUPPORTED_GROUPS => {
+                    hello.groups = Numbers::new(content.get(2..).unwrap_or_default());
+                }
                 POINT_FORMATS => {
-                    hello.point_formats = content.get(1..).unwrap_or_default().to_vec();
+                    hello.point_formats = content.get(1..).unwrap_or_default();
                 }
                 SIGNATURE_ALGORITHMS => {
-                    hello.signature_algorithms = numbers(content.get(2..).unwrap_or_default());
+                    let numbers = Numbers::new(content.get(2..).unwrap_or_default());
+                    hello.signature_algorithms = numbers;
                 }
                 SUPPORTED_VERSIONS => {
                     let offered = highest_version(content.get(1..).unwrap_or_default());
@@ -102,15 +127,15 @@ impl ClientHello {
     }
 }
 
-impl ServerHello {
-    pub(super) fn parse(body: &[u8]) -> Option<Self> {
+impl<'a> ServerHello<'a> {
+    pub(super) fn parse(body: &'a [u8]) -> Option<Self> {
         let (_, parsed) = parse_tls_handshake_server_hello(body).ok()?;
         let mut hello = Self {
             is_retry: parsed.random == RETRY_RANDOM,
             version: parsed.version.0,
             legacy_version: parsed.version.0,
             cipher_suite: parsed.cipher.0,
-            session_id: parsed.session_id.unwrap_or_default().to_vec(),
+            session_id: parsed.session_id.unwrap_or_default(),
             ..Self::default()
         };
         for (kind, content) in extensions(parsed.ext.unwrap_or_default()) {
@@ -150,11 +175,11 @@ fn server_name(content: &[u8]) -> Option<String> {
     names.next().map(|(_, name)| wire_text(name))
 }
 
-fn protocols(content: &[u8]) -> Vec<String> {
+fn protocols(content: &[u8]) -> Vec<Cow<'static, str>> {
     match parse_tls_extension_alpn_content(content) {
         Ok((_, TlsExtension::ALPN(names))) => {
             let names = names.into_iter().take(PROTOCOLS_MAX);
-            names.map(wire_text).collect()
+            names.map(protocol).collect()
         }
         _ => Vec::new(),
     }
@@ -166,18 +191,10 @@ fn first_protocol(content: &[u8]) -> Option<&[u8]> {
     rest.get(..usize::from(length))
 }
 
-fn numbers(content: &[u8]) -> Vec<u16> {
-    let (numbers, _) = content.as_chunks();
-    numbers
-        .iter()
-        .map(|pair| u16::from_be_bytes(*pair))
-        .collect()
-}
-
 /// Those reserved to keep peers tolerant (RFC 8701) and unknown ones aside. A draft
 /// of TLS 1.3 is newer than TLS 1.2, but not than the real one.
 fn highest_version(content: &[u8]) -> Option<u16> {
-    let versions = numbers(content).into_iter();
+    let versions = Numbers::new(content).iter();
     let known = |version: &u16| matches!(version, 0x0300..=TLS_1_3 | 0x7f00..=0x7fff);
     let age = |version: &u16| (*version == TLS_1_3, *version);
     versions.filter(known).max_by_key(age)

@@ -14,8 +14,8 @@ mod hello;
 mod names;
 mod records;
 
-pub(in super::super) use fingerprint::Fingerprints;
 pub(super) use fingerprint::{Carrier, of_client};
+pub(in super::super) use fingerprint::{Fingerprints, Ja3s};
 pub(super) use hello::ClientHello;
 use hello::ServerHello;
 use records::{Records, Unit};
@@ -188,7 +188,7 @@ impl Tls {
             },
             Unit::ServerHello(body) => match ServerHello::parse(&body) {
                 Some(hello) => {
-                    self.server_hello(context, hello);
+                    self.server_hello(context, hello, out);
                     self.hold(out);
                 }
                 None => out.malformed.push(MALFORMED_HELLO),

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use tls_parser::TlsCipherSuite;
 
+use crate::dissect::text::wire_text;
+
 pub(super) const TLS_1_3: u16 = 0x0304;
 
 /// "TLS 1.3"; hexadecimal when unnamed.
@@ -25,6 +27,17 @@ pub(super) fn cipher_suite(number: u16) -> Cow<'static, str> {
     match TlsCipherSuite::from_id(number) {
         Some(suite) => suite.name.into(),
         None => format!("0x{number:04x}").into(),
+    }
+}
+
+/// Protocols offered by ALPN, as they are; usual ones take no memory of their own.
+pub(super) fn protocol(name: &[u8]) -> Cow<'static, str> {
+    match name {
+        b"h2" => "h2".into(),
+        b"h3" => "h3".into(),
+        b"http/1.1" => "http/1.1".into(),
+        b"http/1.0" => "http/1.0".into(),
+        other => wire_text(other).into(),
     }
 }
 
