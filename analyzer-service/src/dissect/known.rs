@@ -8,6 +8,10 @@ use hashbrown::HashTable;
 /// Of the bytes remembered. A server's chain has some 4 KiB.
 const BYTES_MAX: usize = 4 << 20;
 
+/// What an entry takes beside its bytes and its value, about: its place in the table, two
+/// allocations, short texts.
+const ENTRY_BYTES: usize = 128;
+
 /// Remembers what bytes were read as. Of no influence on what comes out: only on how
 /// long it takes.
 #[derive(Debug)]
@@ -38,10 +42,11 @@ impl<T> Known<T> {
         }
         let value = Arc::new(read(bytes));
         // Beyond the bound it begins anew: what matters comes again soon.
-        self.held_bytes += bytes.len() + size_of::<T>();
+        let entry_bytes = bytes.len() + size_of::<T>() + ENTRY_BYTES;
+        self.held_bytes += entry_bytes;
         if self.held_bytes > BYTES_MAX {
             self.entries.clear();
-            self.held_bytes = bytes.len() + size_of::<T>();
+            self.held_bytes = entry_bytes;
         }
         let entry = (bytes.into(), Arc::clone(&value));
         let hasher = &self.hasher;
@@ -75,6 +80,15 @@ mod tests {
         for n in 0..10u8 {
             known.get(&vec![n; BYTES_MAX / 4], |_| ());
             assert!(known.held_bytes <= BYTES_MAX && known.entries.len() <= 4);
+        }
+    }
+
+    #[test]
+    fn short_ones_count_for_what_they_take() {
+        let mut known = Known::default();
+        for n in 0..100_000_u32 {
+            known.get(&n.to_be_bytes(), |_| ());
+            assert!(known.entries.len() <= BYTES_MAX / ENTRY_BYTES);
         }
     }
 }
