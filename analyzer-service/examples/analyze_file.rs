@@ -16,7 +16,7 @@ use analyzer_service::{
 };
 use tikv_jemallocator::Jemalloc;
 
-/// As the services have it.
+/// As analyzer-service has it.
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 

@@ -27,7 +27,7 @@ use weir_bench::{
     traffic::Traffic,
 };
 
-/// As the services have it.
+/// As analyzer-service has it.
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 

@@ -20,7 +20,7 @@ use weir_tests::{
     recordings, synth,
 };
 
-/// As the services have it.
+/// As ingest-service has it, which is what is measured.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

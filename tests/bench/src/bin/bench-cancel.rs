@@ -27,7 +27,7 @@ use weir_tests::{
     recordings, synth,
 };
 
-/// As the services have it.
+/// As analyzer-service has it.
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 

@@ -36,7 +36,7 @@ use weir_tests::{
     until::until,
 };
 
-/// As the services have it.
+/// As ingest-service has it, which is what is measured.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -17,7 +17,7 @@ use weir_bench::{
     traffic::{Traffic, asked, silent},
 };
 
-/// As the services have it.
+/// As analyzer-service has it.
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 

@@ -33,7 +33,7 @@ use weir_tests::{
     pair::{Pair, Setup},
 };
 
-/// As the services have it.
+/// As ingest-service has it, which is what is measured.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -93,7 +93,7 @@ fn soa(data: &mut Wire<'_>) -> Option<String> {
 }
 
 fn strings(data: &mut Wire<'_>) -> Option<String> {
-    // One string: its length byte is gone, the quotes come.
+    // Enough for one: its quotes come, its length byte goes.
     let mut text = String::with_capacity(data.clone().rest().len() + QUOTES_BYTES);
     while !data.is_empty() {
         if !text.is_empty() {

@@ -31,7 +31,7 @@ const RETRY_RANDOM: [u8; 32] = [
     0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
 ];
 
-/// What the message says, its lists as they are there.
+/// What the message says; what only fingerprints need lies where it came.
 #[derive(Debug, Default)]
 pub(in super::super) struct ClientHello<'a> {
     pub(in super::super) server_name: String,
