@@ -6,8 +6,8 @@ use ingest_service::Config;
 use mimalloc::MiMalloc;
 use weir_shared::serve::service_main;
 
-/// Keeps little of what uploads' buffers leave, of so many sizes and lives. No analysis runs here:
-/// programs with one allocate otherwise.
+/// What uploads take in memory was measured with this one. No analysis runs here: programs with one
+/// allocate otherwise.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -30,10 +30,6 @@ pub(in crate::dissect) struct Fingerprints {
     pub(in super::super) ja4: String,
 }
 
-/// Of a `ServerHello`.
-#[derive(Debug)]
-pub(in crate::dissect) struct Ja3s(pub(super) String);
-
 /// What the fingerprints of most hellos depend on fits.
 const KEY_BYTES_USUAL: usize = 256;
 
@@ -90,13 +86,13 @@ fn ja3(hello: &ClientHello<'_>) -> String {
 }
 
 /// JA3S. Servers that answer alike are as many as there are kinds of them.
-pub(super) fn of_server(hello: &ServerHello<'_>, known: &mut Known<Ja3s>) -> Arc<Ja3s> {
+pub(super) fn of_server(hello: &ServerHello<'_>, known: &mut Known<String>) -> Arc<String> {
     let mut key = Vec::with_capacity(KEY_BYTES_USUAL);
     let numbers = [hello.legacy_version, hello.cipher_suite].into_iter();
     for number in numbers.chain(hello.extensions.iter().copied()) {
         key.extend(number.to_be_bytes());
     }
-    known.get(&key, |_| Ja3s(ja3s(hello)))
+    known.get(&key, |_| ja3s(hello))
 }
 
 /// MD5 of version, cipher suite and extensions, in lower-case hex.

@@ -60,7 +60,7 @@ impl Tls {
         self.record.server_hello_seen = true;
         self.record
             .ja3s
-            .clone_from(&of_server(&hello, &mut out.ja3s).0);
+            .clone_from(&of_server(&hello, &mut out.ja3s));
         self.record.version = names::version(hello.version);
         self.record.cipher_suite = names::cipher_suite(hello.cipher_suite);
         self.record.server_alpn = hello.protocol;

@@ -14,8 +14,8 @@ mod hello;
 mod names;
 mod records;
 
+pub(in super::super) use fingerprint::Fingerprints;
 pub(super) use fingerprint::{Carrier, of_client};
-pub(in super::super) use fingerprint::{Fingerprints, Ja3s};
 pub(super) use hello::ClientHello;
 use hello::ServerHello;
 use records::{Records, Unit};
