@@ -28,20 +28,23 @@ pub struct Stamp {
     pub number: u64,
 }
 
-/// A flow in the table.
+/// A flow in the table: four cache lines, as it is cold when it ends.
 #[derive(Debug)]
+#[repr(align(64))]
 pub struct Entry {
     pub(super) key: FlowKey,
     /// The client is the key's lower end.
     pub(super) client_is_lower: bool,
     pub flow_id: u64,
-    /// Outermost first; as of the first packet.
-    pub(super) tunnels: Box<[Tunnel]>,
+    /// Outermost first, as of the first packet, if any.
+    #[allow(clippy::box_collection, reason = "a word, as most flows are in none")]
+    tunnels: Option<Box<Vec<Tunnel>>>,
     /// Of the whole flow: latest by time, and by place in the capture.
     pub(super) latest_time: Time,
     pub(super) latest_number: u64,
     part: Part,
-    last_update: Time,
+    /// When somebody wants any.
+    last_update: Option<Box<Time>>,
     midstream: bool,
     icmp: Option<IcmpKind>,
     client_mac: Option<[u8; 6]>,
@@ -50,6 +53,8 @@ pub struct Entry {
     /// Of a TCP flow.
     tcp: Option<Box<Connection>>,
 }
+
+const _: () = assert!(size_of::<Entry>() <= 256);
 
 /// The piece of a flow since the last active cut.
 #[derive(Clone, Copy, Debug)]
@@ -103,17 +108,22 @@ impl Entry {
             key,
             client_is_lower: roles.client_is_lower,
             flow_id,
-            tunnels: Box::default(),
+            tunnels: None,
             latest_time: stamp.time,
             latest_number: stamp.number,
             part: Part::new(1, stamp),
-            last_update: stamp.time,
+            last_update: None,
             midstream: roles.midstream,
             icmp,
             client_mac: None,
             server_mac: None,
             closing: Closing::default(),
         }
+    }
+
+    /// Its packets lie in these.
+    pub(super) fn lie_in(&mut self, tunnels: &[Tunnel]) {
+        self.tunnels = (!tunnels.is_empty()).then(|| Box::new(tunnels.to_vec()));
     }
 
     /// Counts a packet of this flow.
@@ -198,14 +208,21 @@ impl Entry {
         if let Some(connection) = &mut self.tcp {
             connection.cut();
         }
-        self.last_update = stamp.time;
+        if let Some(last) = &mut self.last_update {
+            **last = stamp.time;
+        }
     }
 
-    /// Says once an `interval` of capture time that an update is due.
+    /// Says once an `interval` of capture time that an update is due. Asked at each packet, from
+    /// the first one on.
     pub fn is_update_due(&mut self, now: Time, interval: Option<Duration>) -> bool {
-        let due = interval.is_some_and(|interval| now.since(self.last_update) >= interval);
+        let Some(interval) = interval else {
+            return false;
+        };
+        let last = self.last_update.get_or_insert_with(|| Box::new(now));
+        let due = now.since(**last) >= interval;
         if due {
-            self.last_update = now;
+            **last = now;
         }
         due
     }
@@ -247,7 +264,7 @@ impl Entry {
                 .as_ref()
                 .map(|connection| connection.stats(client_flags, server_flags)),
             vlan_ids: self.key.vlans().ids().to_vec(),
-            tunnels: self.tunnels.to_vec(),
+            tunnels: self.tunnels.as_deref().cloned().unwrap_or_default(),
             part: self.part.number,
             first_packet_number: self.part.first_packet,
             client_mac: self.client_mac,

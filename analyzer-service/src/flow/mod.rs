@@ -267,7 +267,7 @@ impl FlowTable {
             community_id: community_id::community_id(&key),
         });
         let mut entry = Entry::new(key, self.n_flows, roles, icmp, stamp);
-        entry.tunnels = nesting.tunnels().into();
+        entry.lie_in(nesting.tunnels());
         let hash = self.hasher.hash_one(key);
         let index = self.places.insert(entry, hash);
         let places = &self.places;

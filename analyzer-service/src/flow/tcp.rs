@@ -39,6 +39,15 @@ struct Half {
     /// The window that it told last is zero.
     has_no_room: bool,
     has_payload: bool,
+    /// Of most sides there is nothing to count here.
+    odd: Option<Box<Odd>>,
+}
+
+const _: () = assert!(size_of::<Half>() <= 64);
+
+/// What one side sent that is not as it should be.
+#[derive(Clone, Copy, Debug, Default)]
+struct Odd {
     data_retransmissions: u32,
     /// A SYN or FIN alone.
     control_retransmissions: u32,
@@ -104,13 +113,13 @@ impl Connection {
         }
         // In the order in which Zeek looks at a packet.
         if header.has_bad_checksum {
-            history.push_scaled(b'C', from_client, &mut own.bad_checksums);
+            history.push_scaled(b'C', from_client, &mut own.odd().bad_checksums);
         }
         own.marks.flags(header, from_client, history);
         let has_no_room = header.window == 0;
         let no_room_before = peer.has_no_room;
         if has_no_room && header.is_plain() {
-            history.push_scaled(b'W', from_client, &mut own.zero_windows);
+            history.push_scaled(b'W', from_client, &mut own.odd().zero_windows);
         }
         own.has_no_room = has_no_room && !header.has(Tcp::RST);
         if !header.has(Tcp::RST) {
@@ -125,7 +134,7 @@ impl Connection {
                 peer.sequence.begin_at(header.ack);
             }
             for _ in 0..peer.sequence.acknowledge(header.ack) {
-                history.push_scaled(b'G', !from_client, &mut peer.gaps);
+                history.push_scaled(b'G', !from_client, &mut peer.odd().gaps);
             }
         }
         self.handshake = self.handshake.next(header, from_client, time);
@@ -175,21 +184,29 @@ impl Half {
             peer_has_no_room,
         });
         if seen.is_late {
-            self.out_of_order = self.out_of_order.saturating_add(1);
+            let out_of_order = &mut self.odd().out_of_order;
+            *out_of_order = out_of_order.saturating_add(1);
         }
         if seen.is_repeated && header.payload_bytes > 0 {
-            history.push_scaled(b'T', from_client, &mut self.data_retransmissions);
+            history.push_scaled(b'T', from_client, &mut self.odd().data_retransmissions);
         } else if seen.is_repeated {
-            self.control_retransmissions = self.control_retransmissions.saturating_add(1);
+            let retransmissions = &mut self.odd().control_retransmissions;
+            *retransmissions = retransmissions.saturating_add(1);
         }
     }
 
+    #[cold]
+    fn odd(&mut self) -> &mut Odd {
+        self.odd.get_or_insert_default()
+    }
+
     fn counts(&self) -> Counts {
+        let odd = self.odd.as_deref().copied().unwrap_or_default();
         Counts {
-            retransmissions: u64::from(self.data_retransmissions)
-                + u64::from(self.control_retransmissions),
-            out_of_order: self.out_of_order.into(),
-            zero_windows: self.zero_windows.into(),
+            retransmissions: u64::from(odd.data_retransmissions)
+                + u64::from(odd.control_retransmissions),
+            out_of_order: odd.out_of_order.into(),
+            zero_windows: odd.zero_windows.into(),
             missed_bytes: self.sequence.missed_bytes(),
         }
     }
