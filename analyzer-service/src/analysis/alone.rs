@@ -27,6 +27,7 @@ pub(super) fn run<R: Read>(
         stored_bytes: None,
         went: ControlFlow::Continue(()),
     };
+    reading.reader.read_short();
     // Ends: each turn reads some of the capture.
     while reading.verdict.is_none() {
         reading.read_some(&mut alone)?;

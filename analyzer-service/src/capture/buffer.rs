@@ -3,7 +3,10 @@
 use std::io::{self, ErrorKind, Read};
 
 /// One read of this size costs little beside parsing what it brings.
-const FIRST_BYTES: usize = 256 << 10;
+const READ_BYTES: usize = 256 << 10;
+
+/// One of this size costs a little more, and what it brings takes less of the nearer caches.
+const SHORT_READ_BYTES: usize = 128 << 10;
 
 /// A window on the input. Grows only when it is full of bytes that were read,
 /// so a length field alone never makes it allocate.
@@ -15,6 +18,8 @@ pub(super) struct Window<R> {
     end: usize,
     /// Position in the input of `start`.
     offset: u64,
+    /// Bytes of a buffer, unless what is left needs more.
+    n_room: usize,
     at_end: bool,
     /// Nothing is read now.
     holds: bool,
@@ -26,10 +31,11 @@ impl<R: Read> Window<R> {
     pub(super) fn new(input: R) -> Self {
         Self {
             input,
-            bytes: vec![0; FIRST_BYTES],
+            bytes: vec![0; READ_BYTES],
             start: 0,
             end: 0,
             offset: 0,
+            n_room: READ_BYTES,
             at_end: false,
             holds: false,
             is_dry: false,
@@ -66,13 +72,15 @@ impl<R: Read> Window<R> {
         self.is_dry
     }
 
+    /// Reads less at once from the next buffer on.
+    pub(super) fn read_short(&mut self) {
+        self.n_room = SHORT_READ_BYTES;
+    }
+
     /// Gives the buffer away, and goes on in `next` with what was not consumed.
     pub(super) fn take(&mut self, mut next: Vec<u8>) -> Vec<u8> {
         let rest = self.data();
-        let n_bytes = rest.len().max(FIRST_BYTES);
-        if next.len() < n_bytes {
-            next.resize(n_bytes, 0);
-        }
+        next.resize(rest.len().max(self.n_room), 0);
         next[..rest.len()].copy_from_slice(rest);
         (self.start, self.end) = (0, rest.len());
         std::mem::replace(&mut self.bytes, next)
@@ -121,6 +129,8 @@ impl<R: Read> Window<R> {
         }
         if self.end == self.bytes.len() {
             self.bytes.resize(2 * self.bytes.len(), 0);
+            // Records are long here: the next ones need not grow again.
+            self.n_room = self.n_room.max(self.bytes.len().min(READ_BYTES));
         }
         match self.input.read(&mut self.bytes[self.end..]) {
             Ok(0) => self.at_end = true,
@@ -130,5 +140,55 @@ impl<R: Read> Window<R> {
             Err(error) => return Err(error),
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BYTES: usize = 3 << 20;
+
+    /// Takes records of these lengths in turns, each in a buffer of its own.
+    #[track_caller]
+    fn check(lengths: &[usize], is_short: bool) {
+        let input: Vec<u8> = (0..BYTES).map(|at| (at % 251).to_le_bytes()[0]).collect();
+        let mut window = Window::new(&input[..]);
+        if is_short {
+            window.read_short();
+        }
+        let (mut rest, mut spare) = (&input[..], Vec::new());
+        for length in lengths.iter().cycle() {
+            if !window.need(*length).unwrap() {
+                break;
+            }
+            let (record, behind) = rest.split_at(*length);
+            assert!(window.data().starts_with(record), "{lengths:?}");
+            window.consume(*length);
+            spare = window.take(spare);
+            rest = behind;
+        }
+        assert_eq!(window.data(), rest, "{lengths:?}");
+        // What was read at once last is what the longest record makes it, and no more.
+        let longest = lengths.iter().copied().max().unwrap_or_default();
+        assert!(window.bytes.len() <= 2 * longest.max(READ_BYTES));
+    }
+
+    #[test]
+    fn records_come_whole_however_long_and_however_little_is_read() {
+        for lengths in [
+            &[3 << 10][..],
+            &[100 << 10],
+            &[130 << 10, 7],
+            &[SHORT_READ_BYTES],
+            &[SHORT_READ_BYTES + 1, 1],
+            &[400 << 10, 60, 1],
+            &[READ_BYTES, READ_BYTES + 1],
+            &[1 << 20, 5],
+        ] {
+            for is_short in [false, true] {
+                check(lengths, is_short);
+            }
+        }
     }
 }

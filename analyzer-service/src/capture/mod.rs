@@ -228,6 +228,14 @@ impl<R: Read> CaptureReader<R> {
         })
     }
 
+    /// Reads less at once of a capture that is not compressed: for who has done with a buffer before
+    /// the next one comes. Of a compressed one, reads are what its progress goes by.
+    pub fn read_short(&mut self) {
+        if self.compression() == Compression::None {
+            self.window.read_short();
+        }
+    }
+
     #[must_use]
     pub fn compression(&self) -> Compression {
         self.window.input().compression()
