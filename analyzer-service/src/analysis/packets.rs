@@ -94,6 +94,9 @@ impl Packets {
     }
 
     /// The next packet that is analyzed.
+    // In both of its callers, whatever the profile makes of its size: two threads take 2 % fewer
+    // instructions so.
+    #[inline(always)]
     pub(super) fn packet(
         &mut self,
         seen: &Seen<'_>,
