@@ -172,6 +172,9 @@ mod tests {
         // What was read at once last is what the longest record makes it, and no more.
         let longest = lengths.iter().copied().max().unwrap_or_default();
         assert!(window.bytes.len() <= 2 * longest.max(READ_BYTES));
+        if is_short && longest <= SHORT_READ_BYTES {
+            assert_eq!(window.bytes.len(), SHORT_READ_BYTES, "{lengths:?}");
+        }
     }
 
     #[test]
