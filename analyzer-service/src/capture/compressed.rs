@@ -4,6 +4,7 @@
 //!
 //! Damage ends the capture where the good bytes end; [`Decompressed::failure`] says why.
 
+mod lz4;
 mod stored;
 
 use std::{
@@ -12,9 +13,11 @@ use std::{
 };
 
 use flate2::bufread::MultiGzDecoder;
-use lz4_flex::frame::FrameDecoder;
 
-use self::stored::Stored;
+use self::{
+    lz4::{FRAME_MAGIC, Frames},
+    stored::Stored,
+};
 use crate::record::{Compression, Stop, Verdict};
 
 /// How many bytes may come of each stored one. A capture of the same packet again and
@@ -68,7 +71,7 @@ enum Codec<R: Read> {
     None(Stored<R>),
     Gzip(Box<MultiGzDecoder<BufReader<Stored<R>>>>),
     Zstd(Box<zstd::Decoder<'static, BufReader<Stored<R>>>>),
-    Lz4(Box<FrameDecoder<BufReader<Stored<R>>>>),
+    Lz4(Box<Frames<R>>),
 }
 
 impl<R: Read> Decompressed<R> {
@@ -89,9 +92,9 @@ impl<R: Read> Decompressed<R> {
                 decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
                 Codec::Zstd(Box::new(decoder))
             }
-            [0x04, 0x22, 0x4d, 0x18] => {
+            head if head == FRAME_MAGIC => {
                 stored.allow_silence(SILENT_BYTES_MAX + LZ4_BLOCK_BYTES_MAX);
-                Codec::Lz4(Box::new(FrameDecoder::new(buffered(stored))))
+                Codec::Lz4(Box::new(Frames::new(buffered(stored))))
             }
             _ => {
                 stored.allow_silence(u64::MAX);
@@ -133,7 +136,7 @@ impl<R: Read> Decompressed<R> {
             Codec::None(stored) => stored,
             Codec::Gzip(decoder) => decoder.get_ref().get_ref(),
             Codec::Zstd(decoder) => decoder.get_ref().get_ref(),
-            Codec::Lz4(decoder) => decoder.get_ref().get_ref(),
+            Codec::Lz4(frames) => frames.stored(),
         }
     }
 
@@ -142,7 +145,7 @@ impl<R: Read> Decompressed<R> {
             Codec::None(stored) => stored,
             Codec::Gzip(decoder) => decoder.get_mut().get_mut(),
             Codec::Zstd(decoder) => decoder.get_mut().get_mut(),
-            Codec::Lz4(decoder) => decoder.get_mut().get_mut(),
+            Codec::Lz4(frames) => frames.stored_mut(),
         }
     }
 
@@ -217,10 +220,9 @@ impl<R: Read> Read for Decompressed<R> {
             },
             Codec::Gzip(decoder) => decoder.read(&mut buffer[..n_piece]),
             Codec::Zstd(decoder) => decoder.read(&mut buffer[..n_piece]),
-            Codec::Lz4(decoder) => read_lz4(decoder, buffer),
+            Codec::Lz4(frames) => frames.read(buffer),
         };
         let n_read = match read {
-            Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
             Err(error) => self.fail(&error)?,
             Ok(n_read) => n_read,
         };
@@ -237,38 +239,6 @@ impl<R: Read> Read for Decompressed<R> {
         }
         Ok(n_read)
     }
-}
-
-/// The decoder says nothing both between frames and where the file ends inside of one.
-fn read_lz4<R: Read>(
-    decoder: &mut FrameDecoder<BufReader<Stored<R>>>,
-    buffer: &mut [u8],
-) -> io::Result<usize> {
-    let mut between = false;
-    // Ends: every round takes bytes, and too many of them for nothing are an error.
-    loop {
-        let begun = taken(decoder);
-        let n_read = decoder.read(buffer)?;
-        if n_read > 0 {
-            return Ok(n_read);
-        }
-        if !decoder.get_ref().get_ref().is_at_end() {
-            // The frame is over: there may be another one.
-            between = true;
-            continue;
-        }
-        // Only behind a frame, and with nothing more, does a file end well.
-        if taken(decoder) == begun && between {
-            return Ok(0);
-        }
-        return Err(ErrorKind::UnexpectedEof.into());
-    }
-}
-
-/// Stored bytes that the decoder has.
-fn taken<R: Read>(decoder: &FrameDecoder<BufReader<Stored<R>>>) -> u64 {
-    let buffered = decoder.get_ref();
-    buffered.get_ref().n_bytes() - buffered.buffer().len() as u64
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ pub(super) const MAGIC_BYTES: usize = 4;
 /// Counts what a decoder reads, keeps the input's own error, and stops a decoder that
 /// reads and reads and gives nothing.
 pub(super) struct Stored<R> {
-    input: R,
+    /// None: nothing is stored.
+    input: Option<R>,
     head: [u8; MAGIC_BYTES],
     n_head: usize,
     /// Of the head, given again.
@@ -40,17 +41,28 @@ impl<R: Read> Stored<R> {
             }
         }
         Ok(Self {
-            input,
+            input: Some(input),
             head,
             n_head,
+            n_silent_max,
+            ..Self::nothing()
+        })
+    }
+
+    /// Holds nothing: stands where the bytes were taken from.
+    pub(super) fn nothing() -> Self {
+        Self {
+            input: None,
+            head: [0; MAGIC_BYTES],
+            n_head: 0,
             n_given: 0,
             n_bytes: 0,
             n_silent: 0,
-            n_silent_max,
+            n_silent_max: 0,
             is_at_end: false,
             fills: false,
             error: None,
-        })
+        }
     }
 
     pub(super) fn head(&self) -> &[u8] {
@@ -102,14 +114,15 @@ impl<R: Read> Stored<R> {
         let mut n_read = head.read(buffer)?;
         self.n_given += n_read;
         while n_read < buffer.len() && (n_read == 0 || self.fills) {
-            match self.input.read(&mut buffer[n_read..]) {
+            let read = self
+                .input
+                .as_mut()
+                .map_or(Ok(0), |input| input.read(&mut buffer[n_read..]));
+            match read {
                 Ok(0) => break,
                 Ok(more) => n_read = (n_read + more).min(buffer.len()),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {
-                    if n_read == 0 {
-                        return Err(error);
-                    }
-                }
+                // Decoders lose what they had read of a header.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
                     let kind = error.kind();
                     self.error = Some(error);

@@ -1,3 +1,5 @@
+mod lz4_frames;
+
 use std::io::Write as _;
 
 use flate2::{Compression as Level, write::GzEncoder};
@@ -25,6 +27,10 @@ fn lz4(bytes: &[u8]) -> Vec<u8> {
         .block_size(BlockSize::Max64KB)
         .block_checksums(true)
         .content_checksum(true);
+    lz4_frame(info, bytes)
+}
+
+fn lz4_frame(info: FrameInfo, bytes: &[u8]) -> Vec<u8> {
     let mut encoder = FrameEncoder::with_frame_info(info, Vec::new());
     encoder.write_all(bytes).expect("memory");
     encoder.finish().expect("memory")
@@ -82,6 +88,27 @@ fn what_is_inside_is_analyzed_as_if_it_lay_open() {
                 assert!(n_stored <= file.len() as u64, "{compression}");
             }
         }
+    }
+}
+
+#[test]
+fn a_read_that_was_interrupted_is_tried_again() {
+    struct Interrupted<'a>(&'a [u8], bool);
+    impl Read for Interrupted<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            if self.1 {
+                return Err(ErrorKind::Interrupted.into());
+            }
+            let n_most = buffer.len().min(3);
+            self.0.read(&mut buffer[..n_most])
+        }
+    }
+    let open = capture();
+    for (compression, encode) in ALL {
+        let file = encode(&open);
+        let kept = try_run(Interrupted(&file, false), &Options::default()).expect("a capture");
+        assert_eq!(kept, run(&file, &Options::default()), "{compression}");
     }
 }
 

@@ -1,0 +1,64 @@
+//! Files of several LZ4 frames.
+
+use lz4_flex::frame::BlockMode;
+
+use super::*;
+
+/// An LZ4 frame that is to be skipped.
+fn skipped(bytes: &[u8]) -> Vec<u8> {
+    let n_bytes = u32::try_from(bytes.len()).expect("a short one");
+    [
+        &0x184d_2a57_u32.to_le_bytes(),
+        &n_bytes.to_le_bytes(),
+        bytes,
+    ]
+    .concat()
+}
+
+#[test]
+fn lz4_frames_of_any_shape_follow_each_other() {
+    use {BlockMode::*, BlockSize::*};
+    let open = capture();
+    let expected = run(&open, &Options::default());
+    let shapes = [
+        (Max4MB, Independent, false),
+        (Max64KB, Independent, true),
+        (Max4MB, Linked, true),
+        (Max64KB, Linked, false),
+        (Max256KB, Independent, false),
+    ];
+    let mut file = Vec::new();
+    for (part, (size, mode, sums)) in open.chunks(open.len() / 5 + 1).zip(shapes) {
+        let info = FrameInfo::new()
+            .block_size(size)
+            .block_mode(mode)
+            .block_checksums(sums)
+            .content_checksum(sums);
+        let mut frame = lz4_frame(info, part);
+        // Blocks that hold nothing, as they are and compressed, in front of the end.
+        let n_end = if sums { 8 } else { 4 };
+        let end = frame.split_off(frame.len() - n_end);
+        if !sums {
+            frame.extend([0, 0, 0, 0x80]);
+            frame.extend([1, 0, 0, 0, 0]);
+        }
+        file.extend([frame, end, skipped(b""), skipped(b"for another program")].concat());
+    }
+    for sizes in [vec![usize::MAX], vec![1, 4_096, 7]] {
+        let kept = try_run(Pieces::new(&file, sizes), &Options::default()).expect("a capture");
+        assert_eq!(kept.events[1..], expected.events[1..]);
+    }
+    for (behind, cut) in [(skipped(b"cut"), 1), (skipped(b""), 2), (skipped(b""), 6)] {
+        let cut_file = [&file[..], &behind[..behind.len() - cut]].concat();
+        let verdict = run(&cut_file, &Options::default())
+            .summary()
+            .verdict
+            .clone();
+        assert!(matches!(verdict, Verdict::Truncated(_)), "{verdict:?}");
+    }
+    file.extend(0x184c_2102_u32.to_le_bytes());
+    let Verdict::Corrupt(stop) = run(&file, &Options::default()).summary().verdict.clone() else {
+        panic!("what has no end is read");
+    };
+    assert_eq!(stop.because, "lz4: a frame of the legacy format");
+}
