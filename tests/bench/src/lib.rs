@@ -16,6 +16,7 @@ pub mod relay;
 pub mod sink;
 pub mod traffic;
 pub mod upload;
+pub mod versions;
 
 use std::time::Duration;
 

@@ -6,6 +6,8 @@
 //! Without a file it makes two of the project's recordings (`--bytes` each): a dense one, about
 //! 12 packets a flow of DNS, HTTP, TLS and QUIC, and a bulk one, 200 packets a flow in full
 //! frames. Programs that are not installed are left out, and named.
+//!
+//! With `--before PROGRAM` it runs that `bench-analyze` and itself in pairs instead.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
 use std::{
@@ -25,6 +27,7 @@ use weir_bench::{
     analyzers::{ALL, ANALYZE, Analyzer},
     measure::{Cost, MEASURE, measure},
     traffic::Traffic,
+    versions,
 };
 
 /// As analyzer-service has it.
@@ -49,6 +52,9 @@ struct Arguments {
     /// Where captures are made and kept; those of this size that are there are taken.
     #[arg(long)]
     folder: Option<PathBuf>,
+    /// This program as it was before: the two in pairs, and no others but tcpdump.
+    #[arg(long)]
+    before: Option<PathBuf>,
 }
 
 fn main() {
@@ -106,6 +112,15 @@ fn compare(what: &str, file: &Path, temporary: &Path, arguments: &Arguments) {
     let results = temporary.join("results");
     // Into the page cache, for all alike.
     let bytes = std::io::copy(&mut File::open(file).unwrap(), &mut std::io::sink()).unwrap();
+    if let Some(before) = &arguments.before {
+        let now = std::env::current_exe().unwrap();
+        let (n, mega) = (arguments.rounds, bytes / 1_000_000);
+        println!(
+            "\n{what}, {mega} MB, medians of {n} rounds in turns with tcpdump; means of pairs\n"
+        );
+        print!("{}", versions::compare(file, &results, n, [before, &now]));
+        return;
+    }
     let mut all: Vec<Runs> = Vec::new();
     let wanted = |name| arguments.only.is_empty() || arguments.only.iter().any(|one| one == name);
     for analyzer in ALL.iter().filter(|analyzer| wanted(analyzer.name)) {
