@@ -5,6 +5,7 @@
 //! Damage ends the capture where the good bytes end; [`Decompressed::failure`] says why.
 
 mod lz4;
+mod skippable;
 mod stored;
 
 use std::{
@@ -15,8 +16,8 @@ use std::{
 use flate2::bufread::MultiGzDecoder;
 
 use self::{
-    lz4::{FRAME_MAGIC, Frames},
-    stored::Stored,
+    lz4::{FRAME_MAGIC as LZ4_MAGIC, Frames},
+    stored::{MAGIC_BYTES, Stored},
 };
 use crate::record::{Compression, Stop, Verdict};
 
@@ -40,6 +41,9 @@ const LZ4_BLOCK_BYTES_MAX: u64 = 4 << 20;
 /// What zstd may remember: 32 MiB, enough for its levels up to 20 without `--long`. It is
 /// allocated at once, for each analysis.
 pub(super) const ZSTD_WINDOW_LOG_MAX: u32 = 25;
+
+/// Begins a zstd frame, as it stands in the file.
+const ZSTD_MAGIC: [u8; MAGIC_BYTES] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Stored bytes that are read at once.
 const READ_BYTES: usize = 64 << 10;
@@ -80,19 +84,19 @@ impl<R: Read> Decompressed<R> {
     /// # Errors
     /// The input's own.
     pub(super) fn new(input: R) -> io::Result<Self> {
-        let mut stored = Stored::new(input, SILENT_BYTES_MAX)?;
+        let mut stored = Stored::new(input, &[ZSTD_MAGIC, LZ4_MAGIC], SILENT_BYTES_MAX)?;
         let buffered = |mut stored: Stored<R>| {
             stored.fill_reads();
             BufReader::with_capacity(READ_BYTES, stored)
         };
         let codec = match stored.head() {
             [0x1f, 0x8b, ..] => Codec::Gzip(Box::new(MultiGzDecoder::new(buffered(stored)))),
-            [0x28, 0xb5, 0x2f, 0xfd] => {
+            head if head == ZSTD_MAGIC => {
                 let mut decoder = zstd::Decoder::with_buffer(buffered(stored))?;
                 decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
                 Codec::Zstd(Box::new(decoder))
             }
-            head if head == FRAME_MAGIC => {
+            head if head == LZ4_MAGIC => {
                 stored.allow_silence(SILENT_BYTES_MAX + LZ4_BLOCK_BYTES_MAX);
                 Codec::Lz4(Box::new(Frames::new(buffered(stored))))
             }

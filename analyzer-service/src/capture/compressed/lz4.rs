@@ -3,21 +3,20 @@
 use std::{
     io::{self, BufRead as _, BufReader, Cursor, ErrorKind, Read},
     mem,
-    ops::RangeInclusive,
 };
 
 use lz4_flex::frame::FrameDecoder;
 
-use super::stored::{MAGIC_BYTES, Stored};
+use super::{
+    skippable,
+    stored::{MAGIC_BYTES, Stored},
+};
 
 /// Begins a frame, as it stands in the file.
 pub(super) const FRAME_MAGIC: [u8; MAGIC_BYTES] = [0x04, 0x22, 0x4d, 0x18];
 
-/// Begins a frame that is to be skipped: its length follows.
-const SKIPPABLE_MAGICS: RangeInclusive<u32> = 0x184d_2a50..=0x184d_2a5f;
-
 /// Begins a frame as they were before they had a format: it says nowhere where it ends.
-const LEGACY_MAGIC: u32 = 0x184c_2102;
+const LEGACY_MAGIC: [u8; MAGIC_BYTES] = [0x02, 0x21, 0x4c, 0x18];
 
 /// What is in all frames of a file.
 pub(super) struct Frames<R: Read> {
@@ -62,12 +61,14 @@ impl<R: Read> Frames<R> {
             }
             let mut magic = [0; MAGIC_BYTES];
             source.rest.read_exact(&mut magic)?;
-            let number = u32::from_le_bytes(magic);
-            if SKIPPABLE_MAGICS.contains(&number) {
-                source.skip_frame()?;
+            if skippable::is_magic(magic) {
+                // As long as it likes: bytes for nothing are counted below.
+                if skippable::skip(&mut source.rest, u64::MAX)?.is_none() {
+                    return Err(ErrorKind::UnexpectedEof.into());
+                }
                 continue;
             }
-            if number == LEGACY_MAGIC {
+            if magic == LEGACY_MAGIC {
                 let because = "a frame of the legacy format";
                 return Err(io::Error::new(ErrorKind::InvalidData, because));
             }
@@ -100,19 +101,6 @@ impl<R: Read> Read for Frames<R> {
                 return Ok(0);
             }
         }
-    }
-}
-
-impl<R: Read> Source<R> {
-    fn skip_frame(&mut self) -> io::Result<()> {
-        let mut length = [0; 4];
-        self.rest.read_exact(&mut length)?;
-        let n_bytes = u64::from(u32::from_le_bytes(length));
-        let mut content = (&mut self.rest).take(n_bytes);
-        if io::copy(&mut content, &mut io::sink())? < n_bytes {
-            return Err(ErrorKind::UnexpectedEof.into());
-        }
-        Ok(())
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::io::{self, ErrorKind, Read};
 
+use super::skippable;
+
 /// What tells one format from the other.
 pub(super) const MAGIC_BYTES: usize = 4;
 
@@ -10,8 +12,7 @@ pub(super) const MAGIC_BYTES: usize = 4;
 pub(super) struct Stored<R> {
     /// None: nothing is stored.
     input: Option<R>,
-    head: [u8; MAGIC_BYTES],
-    n_head: usize,
+    head: Head,
     /// Of the head, given again.
     n_given: usize,
     n_bytes: u64,
@@ -24,26 +25,71 @@ pub(super) struct Stored<R> {
     error: Option<io::Error>,
 }
 
-impl<R: Read> Stored<R> {
-    /// Reads the first bytes, to give them again.
-    ///
-    /// # Errors
-    /// The input's own.
-    pub(super) fn new(mut input: R, n_silent_max: u64) -> io::Result<Self> {
-        let mut head = [0; MAGIC_BYTES];
-        let mut n_head = 0;
-        while let Some(rest) = head.get_mut(n_head..).filter(|rest| !rest.is_empty()) {
+/// The first bytes, as many as there are.
+#[derive(Clone, Copy, Default)]
+struct Head {
+    bytes: [u8; MAGIC_BYTES],
+    n_bytes: usize,
+}
+
+impl Head {
+    fn read(input: &mut impl Read) -> io::Result<Self> {
+        let mut head = Self::default();
+        while let Some(rest) = head.bytes.get_mut(head.n_bytes..)
+            && !rest.is_empty()
+        {
             match input.read(rest) {
                 Ok(0) => break,
-                Ok(n_read) => n_head = (n_head + n_read).min(MAGIC_BYTES),
+                Ok(n_read) => head.n_bytes = (head.n_bytes + n_read).min(MAGIC_BYTES),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
+        Ok(head)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.n_bytes).unwrap_or_default()
+    }
+
+    fn whole(&self) -> Option<[u8; MAGIC_BYTES]> {
+        (self.n_bytes == MAGIC_BYTES).then_some(self.bytes)
+    }
+}
+
+impl<R: Read> Stored<R> {
+    /// Reads the first bytes, to give them again: behind frames that are to be skipped, if one of
+    /// `behind_skipped` is there.
+    ///
+    /// # Errors
+    /// The input's own.
+    pub(super) fn new(
+        mut input: R,
+        behind_skipped: &[[u8; MAGIC_BYTES]],
+        n_silent_max: u64,
+    ) -> io::Result<Self> {
+        let mut n_skipped = 0;
+        let first = Head::read(&mut input)?;
+        let mut head = first;
+        // Ends: each round takes bytes, and too many of them are skipped in none.
+        while let Some(n_most) = n_silent_max.checked_sub(n_skipped)
+            && head.whole().is_some_and(skippable::is_magic)
+            && let Some(n_bytes) = skippable::skip(&mut input, n_most)?
+        {
+            n_skipped += MAGIC_BYTES as u64 + n_bytes;
+            head = Head::read(&mut input)?;
+        }
+        if n_skipped > 0
+            && !head
+                .whole()
+                .is_some_and(|magic| behind_skipped.contains(&magic))
+        {
+            head = first;
+        }
         Ok(Self {
             input: Some(input),
             head,
-            n_head,
+            n_bytes: n_skipped,
             n_silent_max,
             ..Self::nothing()
         })
@@ -53,8 +99,7 @@ impl<R: Read> Stored<R> {
     pub(super) fn nothing() -> Self {
         Self {
             input: None,
-            head: [0; MAGIC_BYTES],
-            n_head: 0,
+            head: Head::default(),
             n_given: 0,
             n_bytes: 0,
             n_silent: 0,
@@ -66,7 +111,7 @@ impl<R: Read> Stored<R> {
     }
 
     pub(super) fn head(&self) -> &[u8] {
-        self.head.get(..self.n_head).unwrap_or_default()
+        self.head.bytes()
     }
 
     pub(super) fn allow_silence(&mut self, n_bytes: u64) {
@@ -110,7 +155,7 @@ impl<R: Read> Stored<R> {
         if self.error.is_some() {
             return Err(ErrorKind::Other.into());
         }
-        let mut head = self.head().get(self.n_given..).unwrap_or_default();
+        let mut head = self.head.bytes().get(self.n_given..).unwrap_or_default();
         let mut n_read = head.read(buffer)?;
         self.n_given += n_read;
         while n_read < buffer.len() && (n_read == 0 || self.fills) {

@@ -1,4 +1,4 @@
-mod lz4_frames;
+mod frames;
 
 use std::io::Write as _;
 

@@ -1,10 +1,10 @@
-//! Files of several LZ4 frames.
+//! Files of several frames.
 
 use lz4_flex::frame::BlockMode;
 
 use super::*;
 
-/// An LZ4 frame that is to be skipped.
+/// A frame of zstd or LZ4 that is to be skipped.
 fn skipped(bytes: &[u8]) -> Vec<u8> {
     let n_bytes = u32::try_from(bytes.len()).expect("a short one");
     [
@@ -13,6 +13,44 @@ fn skipped(bytes: &[u8]) -> Vec<u8> {
         bytes,
     ]
     .concat()
+}
+
+#[test]
+fn frames_to_be_skipped_come_first_too() {
+    let open = capture();
+    let expected = run(&open, &Options::default());
+    let before = [skipped(b""), skipped(b"pzstd"), skipped(&[0; 5_000])].concat();
+    for (compression, encode) in &ALL[1..] {
+        let file = [before.clone(), encode(&open)].concat();
+        for sizes in [vec![usize::MAX], vec![1, 4_096, 7]] {
+            let kept = try_run(Pieces::new(&file, sizes), &Options::default()).expect("a capture");
+            assert_eq!(compression_of(&kept.events), *compression);
+            assert_eq!(kept.events[1..], expected.events[1..], "{compression}");
+        }
+        let n_stored = run(&file, &Options::default())
+            .polls
+            .last()
+            .map_or(0, |poll| poll.bytes_read);
+        assert!(n_stored <= file.len() as u64, "{compression}");
+    }
+    // Too long, cut, and with nothing behind them that has such frames.
+    let long = vec![0; usize::try_from(SILENT_BYTES_MAX + 1).expect("small")];
+    let long = [skipped(&long), zstd(&open)].concat();
+    let cut = &before[..before.len() - 1];
+    let nothing: &[u8] = b"";
+    for (front, behind) in [
+        (&long[..], nothing),
+        (cut, nothing),
+        (&before, &open),
+        (&before, &gzip(&open)),
+        (&before, nothing),
+    ] {
+        let failed = try_run([front, behind].concat().as_slice(), &Options::default());
+        assert!(
+            matches!(failed, Err(AnalysisError::NotACapture)),
+            "{failed:?}"
+        );
+    }
 }
 
 #[test]
