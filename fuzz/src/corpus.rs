@@ -46,12 +46,24 @@ fn captures_in(folder: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
     Ok(paths.map(fs::read).collect::<Result<_, _>>()?)
 }
 
-/// With each of the compressions that are unpacked.
+/// With each of the compressions that are unpacked; those that have frames also as two of them, with
+/// one to be skipped before each.
 fn packed(capture: &[u8]) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
+    let lz4 = |bytes: &[u8]| -> Result<Vec<u8>, Box<dyn Error>> {
+        let mut lz4 = lz4_flex::frame::FrameEncoder::new(Vec::new());
+        lz4.write_all(bytes)?;
+        Ok(lz4.finish()?)
+    };
+    let zstd = |bytes: &[u8]| zstd::encode_all(bytes, 0);
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     gzip.write_all(capture)?;
-    let mut lz4 = lz4_flex::frame::FrameEncoder::new(Vec::new());
-    lz4.write_all(capture)?;
-    let zstd = zstd::encode_all(capture, 0)?;
-    Ok(vec![gzip.finish()?, zstd, lz4.finish()?])
+    let (first, second) = capture.split_at(capture.len() / 2);
+    let skipped: &[u8] = b"\x50\x2a\x4d\x18\x02\0\0\0ab";
+    Ok(vec![
+        gzip.finish()?,
+        zstd(capture)?,
+        lz4(capture)?,
+        [skipped, &zstd(first)?, skipped, &zstd(second)?].concat(),
+        [skipped, &lz4(first)?, skipped, &lz4(second)?].concat(),
+    ])
 }
