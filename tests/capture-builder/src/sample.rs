@@ -21,7 +21,7 @@ pub fn layers() -> Vec<(u16, Vec<u8>)> {
     for at in [0, 6] {
         wired[at..at + 4].copy_from_slice(&[0, 0, 0x5e, 0]);
     }
-    let over = |port, payload: &[u8]| frame::ethernet(&frame::udp(A, B, (1, port), payload));
+    let over = |port, payload: &[u8]| frame::ethernet(&frame::udp(A, B, (50_000, port), payload));
     let in_ip = |protocol, payload: &[u8]| frame::ethernet(&frame::ip(A, B, protocol, payload));
     let gre = |payload: &[u8]| in_ip(47, payload);
     let wlan = tunnel::wlan(0x0800, &udp);

@@ -143,6 +143,32 @@ fn hardware_addresses_of_a_wireless_frame() {
     assert_eq!(flow.server_mac, Some([2, 0, 0, 0, 0, 2]));
 }
 
+#[test]
+fn a_port_of_tunnels_may_be_a_clients_own() {
+    let ids = (0..=u8::MAX).flat_map(|high| [0, 0x40, 0x47, 0x88].map(|low| [high, low]));
+    let ids: Vec<_> = ids.collect();
+    for port in [4_789, 4_790, 8_472, 6_081, 2_152, 3_544, 6_635] {
+        let mut pcap = Pcap::new(Order::Little);
+        for id in &ids {
+            let question = [id, &DNS_QUERY[2..]].concat();
+            let answer: &[u8] = b"\xc0\x0c\0\x01\0\x01\0\0\0\x01\0\x04\x0a\0\0\x03";
+            let counts: &[u8] = b"\x81\x80\0\x01\0\x01\0\0\0\0";
+            let answer = [id, counts, &DNS_QUERY[12..], answer].concat();
+            let asked = frame::udp(A, B, (port, 53), &question);
+            pcap = pcap.packet(0, 0, &frame::ethernet(&asked));
+            let answered = frame::udp(B, A, (53, port), &answer);
+            pcap = pcap.packet(0, 0, &frame::ethernet(&answered));
+        }
+        let kept = run(&pcap.bytes(), &Options::default());
+        let answered = kept
+            .records()
+            .into_iter()
+            .filter(|record| matches!(&record.body, Body::Dns(dns) if dns.answers.len() == 1));
+        assert_eq!(answered.count(), ids.len(), "{port}");
+        assert_eq!(kept.flows().len(), 1, "{port}");
+    }
+}
+
 proptest! {
     // Some 30 packets each.
     #![proptest_config(ProptestConfig::with_cases(512))]

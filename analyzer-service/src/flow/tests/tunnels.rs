@@ -131,7 +131,7 @@ fn every_tunnel_is_opened() {
         frame::udp(P, Q, (1, 6_081), &tunnel::geneve(9, 0x6558, &frame)),
         frame::udp(P, Q, (1, 6_081), &tunnel::geneve(10, 0x0800, &ask())),
         frame::udp(P, Q, (3_544, 1), &tunnel::teredo(&ask_six())),
-        frame::udp(P, Q, (1, 6_635), &tunnel::mpls(&[11], &ask())),
+        frame::udp(P, Q, (50_000, 6_635), &tunnel::mpls(&[11], &ask())),
     ];
     check_packets(
         &packets,
@@ -147,7 +147,7 @@ fn every_tunnel_is_opened() {
         @7 #9 17 10.0.0.1:4000>10.0.0.2:4001 1/31/3 0/0/0 Some(CaptureEnd) in geneve:10 of #7
         @7 #10 17 192.0.2.1:3544>192.0.2.2:1 1/87/59 0/0/0 Some(CaptureEnd)
         @7 #11 17 [2020:2020:2020:2020:2020:2020:2020:2020]:4000>[2121:2121:2121:2121:2121:2121:2121:2121]:4001 1/51/3 0/0/0 Some(CaptureEnd) in teredo:0 of #10
-        @7 #12 17 192.0.2.2:6635>192.0.2.1:1 0/0/0 1/63/35 Some(CaptureEnd)
+        @7 #12 17 192.0.2.1:50000>192.0.2.2:6635 1/63/35 0/0/0 Some(CaptureEnd)
         @7 #13 17 10.0.0.1:4000>10.0.0.2:4001 1/31/3 0/0/0 Some(CaptureEnd) in mpls:11 of #12"#]],
     );
     let session = tunnel::pppoe(12, 0x57, &ask_six());
