@@ -4,6 +4,7 @@ mod addresses;
 mod calls;
 mod logins;
 mod probes;
+mod sasl;
 
 use std::net::Ipv4Addr;
 

@@ -168,7 +168,7 @@ impl Dissectors {
             .flatten();
         if decide && row.is_none() {
             look.miss(side, seq, segment);
-            self.opening(slot, context, segment.payload, out);
+            self.opening(slot, context, segment, out);
             return slot.looked_in_vain();
         }
         if look.begun[side] {
@@ -179,7 +179,7 @@ impl Dissectors {
             look.miss(side, seq, segment);
             slot.recognise(row);
             slot.done.insert(row);
-            self.opening(slot, context, segment.payload, out);
+            self.opening(slot, context, segment, out);
             return slot.looked_in_vain();
         }
         let flow = TcpFlow::new(dissector, claims, look.next);

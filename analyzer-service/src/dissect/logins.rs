@@ -42,6 +42,8 @@ pub struct Exposed {
 pub struct Login {
     user: Vec<u8>,
     awaits: Awaits,
+    /// Sequence number of the client's next byte, once it said something.
+    next: Option<u32>,
 }
 
 /// What a client's next line is.
@@ -57,6 +59,30 @@ enum Awaits {
 }
 
 impl Login {
+    /// The client's next segment begins at `seq`. False when it came before: again, or late.
+    pub(super) fn follow(&mut self, seq: u32, n_bytes: usize) -> bool {
+        let ahead = self
+            .next
+            .map_or(0, |next| seq.wrapping_sub(next).cast_signed());
+        if ahead < 0 {
+            return false;
+        }
+        if ahead > 0 && self.awaits == Awaits::LoginUser {
+            // The line that is missing, or comes later, was the user: this is the secret.
+            self.user.clear();
+            self.awaits = Awaits::LoginSecret;
+        }
+        // A segment is shorter than a window.
+        let n_bytes = u32::try_from(n_bytes).unwrap_or_default();
+        self.next = Some(seq.wrapping_add(n_bytes));
+        true
+    }
+
+    /// The server does not go on with what the client began.
+    pub(super) fn refused(&mut self) {
+        self.awaits = Awaits::Command;
+    }
+
     /// USER and PASS (RFC 959, 4.1.1; RFC 1939, 7).
     pub(super) fn user_and_pass(&mut self, line: &[u8]) -> Option<String> {
         if let Some(user) = behind(line, b"USER ") {

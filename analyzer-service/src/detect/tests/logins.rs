@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Who says what, by turns: the client at an odd place, unless it begins.
-fn talk(port: u16, client_begins: bool, lines: &[&[u8]]) -> Packets {
+pub(super) fn talk(port: u16, client_begins: bool, lines: &[&[u8]]) -> Packets {
     let ports = (40_000, port);
     let back = (port, 40_000);
     let mut packets = vec![
@@ -29,7 +29,7 @@ fn talk(port: u16, client_begins: bool, lines: &[&[u8]]) -> Packets {
 }
 
 #[track_caller]
-fn check_talk(port: u16, lines: &[&[u8]], expected: &Expect) {
+pub(super) fn check_talk(port: u16, lines: &[&[u8]], expected: &Expect) {
     let packets = talk(port, false, lines);
     let kept = run(&capture(&packets), &Options::default());
     assert!(

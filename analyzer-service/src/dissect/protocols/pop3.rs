@@ -29,6 +29,9 @@ fn may_be(data: &[u8]) -> bool {
 /// USER and PASS, or AUTH (RFC 5034).
 fn logins(login: &mut Login, from: Direction, data: &[u8]) -> Option<String> {
     if from != Direction::ToServer {
+        if lines(data).any(|line| behind(line, b"-ERR").is_some()) {
+            login.refused();
+        }
         return None;
     }
     let users = lines(data).filter_map(|line| match behind(line, b"AUTH ") {

@@ -32,6 +32,9 @@ fn is_hello(data: &[u8]) -> bool {
 /// RFC 4954.
 fn logins(login: &mut Login, from: Direction, data: &[u8]) -> Option<String> {
     if from != Direction::ToServer {
+        if lines(data).any(|line| matches!(line, [b'4' | b'5', _, _, b' ', ..])) {
+            login.refused();
+        }
         return None;
     }
     let users = lines(data).filter_map(|line| match login.is_asked() {
