@@ -19,7 +19,7 @@ use crate::{
 /// Capture time after which a datagram's fragments are given up (RFC 8200, 4.5).
 const LIFETIME: Duration = Duration::from_secs(60);
 
-/// Datagrams remembered at once, about 15 MiB of them without their bytes.
+/// Datagrams remembered at once, about 17 MiB of them without their bytes.
 pub(super) const DATAGRAMS_MAX: usize = 65_536;
 
 /// Bytes of fragments that wait for others, with what keeping them costs: 255 of the longest
@@ -86,6 +86,8 @@ struct Datagram {
     pieces: Pieces,
     /// Nothing more is put together: it is complete, or will never be.
     closed: bool,
+    /// Of one that is complete, by their offsets: keyed hashes of its fragments.
+    whole_of: Vec<(u32, u64)>,
     /// Of all its fragments so far.
     n_seen: u64,
     /// Known from the last fragment.
@@ -100,6 +102,7 @@ impl Datagram {
             since,
             pieces: Pieces::default(),
             closed: false,
+            whole_of: Vec::new(),
             n_seen: 0,
             n_total: None,
         }
@@ -110,6 +113,23 @@ impl Datagram {
         if !fragment.more {
             self.n_total = Some(u64::from(fragment.offset).saturating_add(fragment.length));
         }
+    }
+
+    /// Bytes of memory, about, beside its own.
+    fn cost(&self) -> usize {
+        self.pieces.cost() + self.whole_of.len() * size_of::<(u32, u64)>()
+    }
+
+    /// Identifications come again soon on fast links (RFC 4963): whether this fragment is of the
+    /// next datagram that has this one's.
+    fn is_over_with(&self, fragment: &Fragment<'_>, hash: u64) -> bool {
+        let is_first = fragment.offset == 0;
+        if !self.closed {
+            return is_first && self.pieces.conflicts(fragment);
+        }
+        // Of a complete one, any fragment that it does not have: the last one may come first.
+        let is_again = || self.whole_of.contains(&(fragment.offset, hash));
+        is_first || !self.whole_of.is_empty() && !is_again()
     }
 
     fn is_complete(&self) -> bool {
@@ -185,6 +205,8 @@ impl Fragments {
         reassembly: &mut Reassembly,
     ) -> (Head, u8) {
         let is_first = fragment.offset == 0;
+        let hasher = self.datagrams.hasher().clone();
+        let hash = hasher.hash_one(fragment.data);
         let datagram = match self.datagrams.entry(key) {
             Entry::Vacant(entry) => {
                 self.arrivals.push_back((key, time));
@@ -193,15 +215,12 @@ impl Fragments {
             Entry::Occupied(entry) => {
                 let datagram = entry.into_mut();
                 let is_over = time.since(datagram.since) > LIFETIME;
-                // Identifications come again soon on fast links (RFC 4963): another first
-                // fragment begins another datagram.
-                let is_another =
-                    is_first && (datagram.closed || datagram.pieces.conflicts(fragment));
+                let is_another = datagram.is_over_with(fragment, hash);
                 if is_another && !datagram.closed {
                     reassembly.oddities.push(CONFLICT);
                 }
                 if is_over || is_another {
-                    self.n_bytes -= datagram.pieces.cost();
+                    self.n_bytes -= datagram.cost();
                     *datagram = Datagram::new(time);
                     self.arrivals.push_back((key, time));
                 }
@@ -221,7 +240,7 @@ impl Fragments {
         if datagram.closed || reassembly.oddities.contains(&OVERSIZE) {
             return head;
         }
-        let cost_before = datagram.pieces.cost();
+        let cost_before = datagram.cost();
         // One that is cut off leaves a gap for ever.
         let is_whole = fragment.is_whole();
         let added = if is_whole {
@@ -233,14 +252,17 @@ impl Fragments {
             datagram.pieces = Pieces::default();
             datagram.closed = true;
             self.dropped += u64::from(is_whole);
-        } else if let Some(data) = datagram.pieces.take_whole() {
+        } else if let Some((data, whole_of)) =
+            datagram.pieces.take_whole(|data| hasher.hash_one(data))
+        {
             datagram.closed = true;
+            datagram.whole_of = whole_of;
             reassembly.whole = Some(Whole {
                 next_header: datagram.next_header,
                 data,
             });
         }
-        self.n_bytes = self.n_bytes + datagram.pieces.cost() - cost_before;
+        self.n_bytes = self.n_bytes + datagram.cost() - cost_before;
         head
     }
 
@@ -267,7 +289,7 @@ impl Fragments {
         match self.datagrams.entry(key) {
             Entry::Occupied(entry) if entry.get().since == at => {
                 let datagram = entry.remove();
-                self.n_bytes -= datagram.pieces.cost();
+                self.n_bytes -= datagram.cost();
                 !datagram.closed && !datagram.is_complete()
             }
             _ => false,

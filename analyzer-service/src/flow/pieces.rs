@@ -118,17 +118,24 @@ impl Pieces {
         Ok(())
     }
 
-    /// The datagram, if this is all of it.
-    pub(super) fn take_whole(&mut self) -> Option<Vec<u8>> {
+    /// The datagram, if this is all of it; and the offset of each piece, with the hash of its bytes.
+    pub(super) fn take_whole(
+        &mut self,
+        hash: impl Fn(&[u8]) -> u64,
+    ) -> Option<(Vec<u8>, Vec<(u32, u64)>)> {
         // Without overlaps and gaps the bytes are as many as the end says.
         if self.end != Some(self.n_bytes) || self.list.is_empty() {
             return None;
         }
         let mut whole = Vec::with_capacity(self.n_bytes);
+        let mut pieces = Vec::with_capacity(self.list.len());
         for piece in std::mem::take(self).list {
+            // A datagram is shorter than 64 KiB.
+            let offset = u32::try_from(piece.start).unwrap_or(u32::MAX);
+            pieces.push((offset, hash(&piece.data)));
             whole.extend_from_slice(&piece.data);
         }
-        Some(whole)
+        Some((whole, pieces))
     }
 }
 

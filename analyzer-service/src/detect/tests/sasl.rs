@@ -27,11 +27,31 @@ fn check_auth_login(which: &[usize], expected: &Expect) {
 
 #[test]
 fn a_secret_is_never_taken_for_a_user() {
-    check_auth_login(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10], &expect!["warning cleartext-credentials 10.0.0.1>10.0.0.2:2525 x1 from 9, 1 flows: the smtp password of alice is sent in clear"]);
+    check_auth_login(
+        &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+        &expect![
+            "warning cleartext-credentials 10.0.0.1>10.0.0.2:2525 x1 from 9, 1 flows: the smtp password of alice is sent in clear"
+        ],
+    );
     // The user's segment is missing, late, or there twice.
-    check_auth_login(&[0, 1, 2, 3, 4, 5, 7, 8, 9, 10], &expect!["warning cleartext-credentials 10.0.0.1>10.0.0.2:2525 x1 from 8, 1 flows: a smtp password is sent in clear"]);
-    check_auth_login(&[0, 1, 2, 3, 4, 5, 8, 6, 7, 9, 10], &expect!["warning cleartext-credentials 10.0.0.1>10.0.0.2:2525 x1 from 7, 1 flows: a smtp password is sent in clear"]);
-    check_auth_login(&[0, 1, 2, 3, 4, 5, 6, 6, 7, 8, 9, 10], &expect!["warning cleartext-credentials 10.0.0.1>10.0.0.2:2525 x1 from 10, 1 flows: the smtp password of alice is sent in clear"]);
+    check_auth_login(
+        &[0, 1, 2, 3, 4, 5, 7, 8, 9, 10],
+        &expect![
+            "warning cleartext-credentials 10.0.0.1>10.0.0.2:2525 x1 from 8, 1 flows: a smtp password is sent in clear"
+        ],
+    );
+    check_auth_login(
+        &[0, 1, 2, 3, 4, 5, 8, 6, 7, 9, 10],
+        &expect![
+            "warning cleartext-credentials 10.0.0.1>10.0.0.2:2525 x1 from 7, 1 flows: a smtp password is sent in clear"
+        ],
+    );
+    check_auth_login(
+        &[0, 1, 2, 3, 4, 5, 6, 6, 7, 8, 9, 10],
+        &expect![
+            "warning cleartext-credentials 10.0.0.1>10.0.0.2:2525 x1 from 10, 1 flows: the smtp password of alice is sent in clear"
+        ],
+    );
     // What the client says first is missing.
     check_auth_login(&[0, 1, 2, 3, 5, 6, 7, 8, 9, 10], &expect![""]);
 }
