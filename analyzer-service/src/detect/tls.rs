@@ -26,7 +26,7 @@ const WEAK_PARTS: [&str; 9] = [
 pub(super) const KEY_BITS_MIN: u32 = 2_048;
 
 /// How the names of those keys' algorithms begin.
-const SIZED_KEYS: [&str; 2] = ["rsa", "dsa"];
+const SIZED_KEYS: [&str; 3] = ["rsa", "dsa", "id-dsa"];
 
 /// Hashes that can be forged, in the names of signature algorithms (RFC 9155).
 const WEAK_HASHES: [&str; 2] = ["md5", "sha1"];

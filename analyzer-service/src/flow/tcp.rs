@@ -26,9 +26,14 @@ pub(super) struct Connection {
     server: Half,
     history: History,
     handshake: Handshake,
+    /// There was a segment.
+    begun: bool,
     /// What the records of the pieces before told: client, server.
     told: Option<Box<[Counts; 2]>>,
 }
+
+/// What the allocator gives for anything above 160.
+const _: () = assert!(size_of::<Connection>() <= 192);
 
 /// What one side sent.
 #[derive(Debug, Default)]
@@ -108,9 +113,10 @@ impl Connection {
             Direction::ToServer => (&mut self.client, &mut self.server),
             Direction::ToClient => (&mut self.server, &mut self.client),
         };
-        if history.is_empty() && !from_client {
+        if !self.begun && !from_client {
             history.push_flipped();
         }
+        self.begun = true;
         // In the order in which Zeek looks at a packet.
         if header.has_bad_checksum {
             history.push_scaled(b'C', from_client, &mut own.odd().bad_checksums);

@@ -40,10 +40,6 @@ const DATA_SEEN: u8 = 32;
 const ACK_SEEN: u8 = 64;
 
 impl History {
-    pub(super) fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     pub(super) fn push_flipped(&mut self) {
         self.push(FLIPPED, true);
     }

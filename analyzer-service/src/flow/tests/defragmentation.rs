@@ -128,20 +128,29 @@ fn an_identification_may_come_again_with_the_last_fragment_first() {
     });
     let pieces = |data: &Vec<u8>| [piece(data, 64, data.len()), piece(data, 0, 64)];
     let [a, b, c] = [&a, &b, &c].map(pieces);
-    check_told(&[a.clone(), b.clone(), c.clone()].concat(), &expect![[r#"
+    check_told(
+        &[a.clone(), b.clone(), c.clone()].concat(),
+        &expect![[r#"
         @6 aaa.example.org
         @6 bbb.example.org
-        @6 ccc.example.org"#]]);
+        @6 ccc.example.org"#]],
+    );
     // Those of the first one in order, and all of them twice, as by a capture on two interfaces.
     let [last, first] = a.clone();
-    check_told(&[vec![first, last], b.to_vec()].concat(), &expect![[r#"
+    check_told(
+        &[vec![first, last], b.to_vec()].concat(),
+        &expect![[r#"
         @4 aaa.example.org
-        @4 bbb.example.org"#]]);
+        @4 bbb.example.org"#]],
+    );
     let twice = |pieces: [Vec<u8>; 2]| pieces.map(|piece| [piece.clone(), piece]).concat();
-    check_told(&[twice(a), twice(b), twice(c)].concat(), &expect![[r#"
+    check_told(
+        &[twice(a), twice(b), twice(c)].concat(),
+        &expect![[r#"
         @12 aaa.example.org
         @12 bbb.example.org
-        @12 ccc.example.org"#]]);
+        @12 ccc.example.org"#]],
+    );
 }
 
 #[test]

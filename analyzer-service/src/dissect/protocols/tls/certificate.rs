@@ -1,19 +1,20 @@
 //! X.509 certificates (RFC 5280), by x509-parser, as text.
 
+mod algorithms;
+
 use std::{fmt::Write, net::IpAddr};
 
 use sha2::{Digest, Sha256};
 use x509_parser::{
     certificate::X509CertificateParser,
-    der_parser::{asn1_rs::BmpString, oid::Oid},
+    der_parser::asn1_rs::BmpString,
     extensions::GeneralName,
     nom::Parser,
-    objects::{oid_registry, oid2abbrev, oid2sn},
+    objects::{oid_registry, oid2abbrev},
     oid_registry::OID_X509_EXT_SUBJECT_ALT_NAME,
     prelude::{FromDer, SubjectAlternativeName},
-    public_key::PublicKey,
     time::ASN1Time,
-    x509::{SubjectPublicKeyInfo, X509Name},
+    x509::X509Name,
 };
 
 use crate::{
@@ -84,9 +85,9 @@ pub(super) fn parse(der: &[u8]) -> Certificate {
         not_before: time(parsed.validity().not_before),
         not_after: time(parsed.validity().not_after),
         serial: hexadecimal(positive(parsed.raw_serial())),
-        signature_algorithm: named(&parsed.signature_algorithm.algorithm),
-        key_algorithm: named(&key.algorithm.algorithm),
-        key_bits: key_bits(key),
+        signature_algorithm: algorithms::signature(&parsed.signature_algorithm),
+        key_algorithm: algorithms::named(&key.algorithm.algorithm),
+        key_bits: algorithms::key_bits(key),
         self_signed: parsed.subject().as_raw() == parsed.issuer().as_raw(),
         ..digest
     }
@@ -146,31 +147,6 @@ fn alternative(name: &GeneralName<'_>) -> Option<String> {
 fn time(time: ASN1Time) -> Time {
     let nanos = i128::from(time.timestamp()) * 1_000_000_000;
     Time(nanos).clamp(Time::MIN, Time::MAX)
-}
-
-fn named(oid: &Oid<'_>) -> String {
-    match oid2sn(oid, oid_registry()) {
-        Ok(name) => name.to_owned(),
-        Err(_) => shorten(oid.to_string()),
-    }
-}
-
-fn key_bits(key: &SubjectPublicKeyInfo<'_>) -> u32 {
-    let bits = match key.parsed() {
-        Ok(PublicKey::RSA(rsa)) => bits(rsa.modulus),
-        Ok(PublicKey::EC(point)) => point.key_size(),
-        Ok(PublicKey::DSA(value) | PublicKey::GostR3410(value)) => bits(value),
-        // Ed25519 and others whose keys are of one size.
-        Ok(PublicKey::GostR3410_2012(value) | PublicKey::Unknown(value)) => 8 * value.len(),
-        Err(_) => 0,
-    };
-    u32::try_from(bits).unwrap_or(u32::MAX)
-}
-
-fn bits(number: &[u8]) -> usize {
-    let number = positive(number);
-    let zeros = number.first().map_or(0, |first| first.leading_zeros());
-    8 * number.len() - usize::try_from(zeros).unwrap_or(0)
 }
 
 /// Without the zeros in front.

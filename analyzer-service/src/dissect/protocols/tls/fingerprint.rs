@@ -164,9 +164,10 @@ fn digest(values: &[u16], behind: Numbers<'_>) -> String {
     }
     let mut text = String::new();
     join(&mut text, ',', values.iter().copied().map(hex));
-    if !behind.as_bytes().is_empty() {
+    let mut behind = behind.iter().filter(|value| !is_reserved(*value)).peekable();
+    if behind.peek().is_some() {
         text.push('_');
-        join(&mut text, ',', behind.iter().map(hex));
+        join(&mut text, ',', behind.map(hex));
     }
     let mut digest = hexadecimal(&Sha256::digest(text));
     digest.truncate(DIGEST_DIGITS);
@@ -224,6 +225,16 @@ mod tests {
         let expected = "13d1516h2_8daaf6152771_e5627efa2ab1";
         assert_eq!(ja4(&example(), Carrier::Tcp), format!("t{expected}"));
         assert_eq!(ja4(&example(), Carrier::Quic), format!("q{expected}"));
+    }
+
+    #[test]
+    fn reserved_values_count_nowhere() {
+        let algorithms = [10, 10, 4, 3, 8, 4, 4, 1, 5, 3, 0x8a, 0x8a, 8, 5, 5, 1, 8, 6, 6, 1];
+        let with = ClientHello {
+            signature_algorithms: Numbers::new(&algorithms),
+            ..example()
+        };
+        assert_eq!(ja4(&with, Carrier::Tcp), ja4(&example(), Carrier::Tcp));
     }
 
     #[test]

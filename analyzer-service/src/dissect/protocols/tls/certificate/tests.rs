@@ -24,6 +24,39 @@ kl+SwbU+WjtWOJ00V5CQykYtASrCpZHJoz2dPuqppNHfiwkvfPmBQ9+sxNJQcNTDFJmazgux6p4V5TqC
 3+mQWOHh2JpJp8BhYl0mSkeCqENgzvKk8Ro5RZy6V9obIIkgchkCAwEAATAKBggqhkjOPQQDAgNHADBEAiBFctTU
 IW+mlMhyW2L+zTrUG9oLd6ZNRrRswxW8vKFq2wIgaqs3MHqcZswHR6Hw2Nl8xlnvG6/KBo1eGfIViArkg7U=";
 
+/// Made by OpenSSL 3.0: DSA of 1,024 bits; RSASSA-PSS of 1,024 bits, signed with its default hash,
+/// SHA-1; P-521, signed with SHA-1.
+const DSA: &str = "
+MIICzjCCAnugAwIBAgIUUP2hIMjJB7TfRS46LHubCq8OXeUwCwYJYIZIAWUDBAMCMAwxCjAIBgNVBAMMAWEwHhcNMjYx
+MjAxMTU1ODM4WhcNMjYxMjMxMTU1ODM4WjAMMQowCAYDVQQDDAFhMIIBvjCCATMGByqGSM44BAEwggEmAoGBAJnPB0PN
+8XXBkSscopwkVN/QC2qfYm6f+NzrPRU35cuUzVpT3Q7d1vN8h0Co8Der1houxKl1DuR5huh+Q0aXrp6B4gmZDa+2W7Jt
+BHCeQG9xVcqHeqO4BVGWeccJzOovn59CTyCzTdBl183CYu52TEUDKsmLfK/6HgGw5wCO8qivAh0A1EilcUrCwXnl+49O
+RLuMmAGiCGZPkUnHVdpCTQKBgHHE1KU2L1yTMyFPxQldxlFjjS28UYqzekGIFnm6thpUY5LZuX29+Vtsuxdp7mU+PoNt
+2j1LXrOW/jRs9EPfpl488jZQn3noUyraOQQmfbGYLIq6u/173rHgUBF6QwFRFDBoaBDebfI6d1TalYMyAlBzfAA4DRy8
+jY2D1QL1aGhPA4GEAAKBgGCH+RJhdo/h165naMFN/75AwEjx6X7+hozg65lsf/mhxn40svF3SGoAzlUo3nRatKQicfSH
+XOUvuLaZy/4FNv/aUdiU/RXpFrDisPs+Y76vEQoevC7q/VdqIjhJXM2kD485J6ZkExJJoAMZ7Zuq3fmS/A7D5scffQWP
+wglL3pOjo1MwUTAdBgNVHQ4EFgQUwijm6QJJbrGIQ82+IHqSgD96qcQwHwYDVR0jBBgwFoAUwijm6QJJbrGIQ82+IHqS
+gD96qcQwDwYDVR0TAQH/BAUwAwEB/zALBglghkgBZQMEAwIDQAAwPQIdAJ4a5VuAG2rOEqrwr7G9By62tj2a1VCwyBUy
+5zgCHAXyuaDDrsSilpuefd448uA0LJWh3vcd8lWiKSs=";
+const PSS: &str = "
+MIIB/DCCAWCgAwIBAgIUBjwotOnwSDBfA9sXPFYgNfzkReowEgYJKoZIhvcNAQEKMAWiAwIBajAMMQowCAYDVQQDDAFi
+MB4XDTI2MTIwMTE1NTgzOFoXDTI2MTIzMTE1NTgzOFowDDEKMAgGA1UEAwwBYjCBnTALBgkqhkiG9w0BAQoDgY0AMIGJ
+AoGBALH/ZAFlii1OAyV3RpBvGX/SexvAOnuaHaeV1vJsQnTBipRUyhIBg99w2mMR3+mHaXswtJH4ra6tXj8MZNXs2OZG
+/gFDB0RCM0qPY9g0X4Umre2KlvqhGKHZEyIoaYlkOMXk6LtnzSy8JjF0++M1TCPkaeNT0SLbca7QO/l17d0BAgMBAAGj
+UzBRMB0GA1UdDgQWBBTC+w6W4WisIh0cnRGCbTk33SWDRzAfBgNVHSMEGDAWgBTC+w6W4WisIh0cnRGCbTk33SWDRzAP
+BgNVHRMBAf8EBTADAQH/MBIGCSqGSIb3DQEBCjAFogMCAWoDgYEAD02dfg/h43FCdLD3p2JTyS2DS13wTBMhPNFutdu9
+PHml6+KKmeBfp8tMqha+9/PjrtVQNicyQ0zRkYBHnugf6RYn7pXG+iTyiB2Ex6OnMm51QnNVO9XcRDDVgA3AN8t2P7Rb
+OZBgGMpifc0LE2uzzT1sBsp2+OUcx2gZWabjP3g=";
+const P521: &str = "
+MIIB8jCCAVWgAwIBAgIUdHhU7ILvA62GOcFWWt2zEMaizfQwCQYHKoZIzj0EATAMMQowCAYDVQQDDAFjMB4XDTI2MTIw
+MTE1NTgzOFoXDTI2MTIzMTE1NTgzOFowDDEKMAgGA1UEAwwBYzCBmzAQBgcqhkjOPQIBBgUrgQQAIwOBhgAEAOGDkQ18
+qLG6AuyTxVR9ErVKpbWdN5eRqJrXRnS68J+yghT/l60ckaAtCjMmzyKa3Cs7FvFpkYAwuEdbrUwe3iu1AQLPE78ZjA3Z
+8j9C3Cyux3tutRXCyz112++y8l6uwfvCL9y/FCmut/u2W8XvYQwqJRprIBWNQuv3x6DDKC1bpDNio1MwUTAdBgNVHQ4E
+FgQU0t35QwKwlJLzRrl88uoUqr3Tc8MwHwYDVR0jBBgwFoAU0t35QwKwlJLzRrl88uoUqr3Tc8MwDwYDVR0TAQH/BAUw
+AwEB/zAJBgcqhkjOPQQBA4GLADCBhwJCAOpd2du7wwT9V5H1u1W5nHfw4ut2mqwCXV5WRaCMzQj9Map4UH7M8t/ET7+A
+1I/foucWUCZgOQ8lNuqswIjoRCeOAkEIg/pt6LzOLqxK6o/bjyFGn1j62Cw6eD0qpl+2WuqmrnTYc+C9+4ggTChAqNR9
+6PnruoRJbAotFnZB0zWMg0PL8w==";
+
 fn der(text: &str) -> Vec<u8> {
     let text: String = text.split_ascii_whitespace().collect();
     STANDARD.decode(text).unwrap()
@@ -137,5 +170,19 @@ proptest! {
         }
         bytes.truncate(end.index(2 * bytes.len()));
         parse(&bytes);
+    }
+}
+
+#[test]
+fn keys_and_signatures_are_what_openssl_says() {
+    for (text, key, bits, signature) in [
+        (DSA, "id-dsa", 1_024, "2.16.840.1.101.3.4.3.2"),
+        (PSS, "rsassa-pss", 1_024, "rsassa-pss-sha1"),
+        (P521, "id-ecPublicKey", 521, "ecdsa-with-SHA1"),
+        (LEAF, "rsaEncryption", 1_024, "ecdsa-with-SHA256"),
+    ] {
+        let certificate = parse(&der(text));
+        let said = (&*certificate.key_algorithm, certificate.key_bits, &*certificate.signature_algorithm);
+        assert_eq!(said, (key, bits, signature));
     }
 }
