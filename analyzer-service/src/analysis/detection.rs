@@ -5,7 +5,7 @@ use std::{mem, net::IpAddr};
 use super::packets::Packets;
 use crate::{
     decode::{Frame, Malformed},
-    detect::{Detectors, Evidence, Subject},
+    detect::{Detectors, Evidence, Segment, Subject},
     dissect::{Direction, Output},
     record::{FlowRef, Kind, KindSet, Record, Severity},
 };
@@ -46,8 +46,10 @@ impl Packets {
     /// An address that is claimed in a frame without an IP packet.
     #[cold]
     pub(super) fn arp(&mut self, frame: &Frame<'_>) {
-        if let (Some(arp), Some(detectors)) = (&frame.arp, &mut self.detectors) {
-            detectors.arp(arp, frame.link.vlans, self.stamp);
+        if let (Some(arp), Some(detectors)) = (&frame.arp, &mut self.detectors)
+            && let Some(segment) = Segment::of(frame)
+        {
+            detectors.arp(arp, segment, self.stamp);
         }
     }
 

@@ -243,6 +243,7 @@ impl Tracker {
             entry.cut(stamp);
         }
         entry.count(link, ip, direction, stamp);
+        entry.is_carrier |= is_tunnel;
         // Fragments are read when all of them are there; a tunnel is read as what is inside.
         if !is_waiting(ip) && !is_tunnel {
             segment(entry, ip, direction, stamp);

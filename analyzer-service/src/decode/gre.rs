@@ -1,5 +1,7 @@
-//! GRE (RFC 2784 and 2890), its version of PPTP (RFC 2637), and ERSPAN inside of it
+//! GRE (RFC 2784 and 2890), its version of PPTP (RFC 2637), NVGRE (RFC 7637), and ERSPAN inside of it
 //! (draft-foschiano-erspan-03).
+
+use std::ops::RangeInclusive;
 
 use etherparse::{EtherType, ether_type};
 
@@ -19,6 +21,8 @@ const TRANSPARENT_ETHERNET: u16 = 0x6558;
 const PPP: u16 = 0x880b;
 const ERSPAN: u16 = 0x88be;
 const ERSPAN_III: u16 = 0x22eb;
+/// Subnets of NVGRE (RFC 7637, 3.2): the others are reserved, and other programs' keys are small.
+const NVGRE_SUBNETS: RangeInclusive<u32> = 0x1000..=0xff_fffe;
 /// EtherTypes begin there; what is below was given out before (RFC 1701).
 const ETHER_TYPE_MIN: u16 = 0x0600;
 
@@ -35,6 +39,16 @@ struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
+    /// What both directions of a tunnel have: the key, or of NVGRE the subnet's id in its upper 24
+    /// bits, since the lower ones tell flows apart (RFC 7637, 3.2).
+    fn network(&self) -> u32 {
+        let key = self.key.unwrap_or_default();
+        let is_nvgre = self.protocol == TRANSPARENT_ETHERNET
+            && self.flags == KEY
+            && NVGRE_SUBNETS.contains(&(key >> 8));
+        if is_nvgre { key >> 8 } else { key }
+    }
+
     /// None when it is not all there.
     fn read(data: &'a [u8]) -> Option<Self> {
         let ([a, b, c, d], mut rest) = data.split_first_chunk::<4>()?;
@@ -101,7 +115,7 @@ impl<'a> Walk<'_, 'a> {
         };
         let encapsulation = Encapsulation {
             kind: TunnelKind::Gre,
-            id: header.key.map_or(0, u64::from),
+            id: header.network().into(),
         };
         self.leave(Some(encapsulation), carries, header.rest, wire_bytes);
     }

@@ -17,7 +17,7 @@ pub const LINKS_MAX: usize = 16;
 pub(super) const MPLS: EtherType = EtherType(0x8847);
 
 /// An encapsulation, and what tells it from others of its kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Encapsulation {
     pub kind: TunnelKind,
     /// As `Tunnel.id` in records.proto says.

@@ -8,7 +8,7 @@ use std::{fmt, net::Ipv4Addr, time::Duration};
 
 use super::{Evidence, Subject, Table};
 use crate::{
-    decode::{Arp, Vlans},
+    decode::{Arp, Encapsulation, Frame, Vlans},
     flow::Stamp,
     record::{Severity, Time},
 };
@@ -25,12 +25,34 @@ const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// as their target (RFC 5227, 3).
 pub(super) const UNASKED_MIN: u32 = 3;
 
-/// Addresses that are remembered, by VLAN: 0.6 MB.
+/// Addresses that are remembered, by segment: 0.8 MB.
 const REMEMBERED_MAX: u32 = 4_096;
+
+/// Where an address has one holder: tenants of an overlay have the same ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Segment {
+    vlans: Vlans,
+    /// The innermost.
+    tunnel: Option<Encapsulation>,
+}
+
+impl Segment {
+    /// None in a tunnel that does not tell it, since each direction has a number of its own.
+    #[must_use]
+    pub fn of(frame: &Frame<'_>) -> Option<Self> {
+        let mut tunnels = frame.encapsulations.iter();
+        tunnels
+            .all(|tunnel| tunnel.kind.has_one_id())
+            .then(|| Self {
+                vlans: frame.link.vlans,
+                tunnel: frame.encapsulations.last().copied(),
+            })
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct Claims {
-    addresses: Table<(Vlans, Ipv4Addr), Address>,
+    addresses: Table<(Segment, Ipv4Addr), Address>,
 }
 
 #[derive(Debug, Default)]
@@ -67,17 +89,25 @@ impl Default for Claims {
 }
 
 impl Claims {
-    pub(super) fn arp(&mut self, arp: &Arp, vlans: Vlans, stamp: Stamp, out: &mut Vec<Evidence>) {
+    pub(super) fn arp(
+        &mut self,
+        arp: &Arp,
+        segment: Segment,
+        stamp: Stamp,
+        out: &mut Vec<Evidence>,
+    ) {
         let is_announcement = arp.sender == arp.target;
         if arp.operation == Arp::REQUEST && !is_announcement {
-            let target = self.addresses.entry((vlans, arp.target), Address::default);
+            let target = self
+                .addresses
+                .entry((segment, arp.target), Address::default);
             target.asked = Some(stamp.time);
         }
         // RFC 5227, 2.1.1: a probe claims nothing yet.
         if !matches!(arp.operation, Arp::REQUEST | Arp::REPLY) || arp.sender.is_unspecified() {
             return;
         }
-        let sender = (vlans, arp.sender);
+        let sender = (segment, arp.sender);
         let address = self.addresses.entry(sender, Address::default);
         let asked = address.asked;
         let is_asked = asked.is_some_and(|asked| stamp.time.since(asked) <= ANSWER_MAX);

@@ -23,11 +23,13 @@ use self::{
     arp::Claims, beacon::Beacons, flood::Floods, scan::Scans, table::Table, tunnel::Tunnels,
 };
 use crate::{
-    decode::{Arp, Vlans},
+    decode::Arp,
     dissect::Exposed,
     flow::{Outline, Stamp},
     record::{Body, Record, Severity, Time},
 };
+
+pub use self::arp::Segment;
 
 /// Flows that a finding names.
 pub const FLOW_IDS_MAX: usize = 16;
@@ -116,14 +118,19 @@ pub struct Detectors {
 impl Detectors {
     /// A flow is over.
     pub fn flow(&mut self, flow: &Outline) {
+        // What a tunnel carries is told in flows of its own; its ends' ports and times are those of
+        // many, and each direction is a flow.
+        if flow.totals.is_carrier {
+            return;
+        }
         self.scans.flow(flow, &mut self.evidence);
         self.floods.flow(flow, &mut self.evidence);
         self.beacons.flow(flow, &mut self.evidence);
     }
 
     /// The current packet is an ARP packet.
-    pub fn arp(&mut self, arp: &Arp, vlans: Vlans, stamp: Stamp) {
-        self.claims.arp(arp, vlans, stamp, &mut self.evidence);
+    pub fn arp(&mut self, arp: &Arp, segment: Segment, stamp: Stamp) {
+        self.claims.arp(arp, segment, stamp, &mut self.evidence);
     }
 
     /// A dissector's record is complete.

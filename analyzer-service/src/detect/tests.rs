@@ -5,6 +5,7 @@ mod calls;
 mod logins;
 mod probes;
 mod sasl;
+mod tenants;
 
 use std::net::Ipv4Addr;
 

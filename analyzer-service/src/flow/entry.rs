@@ -46,6 +46,8 @@ pub struct Entry {
     /// When somebody wants any.
     last_update: Option<Box<Time>>,
     midstream: bool,
+    /// Of a tunnel.
+    pub is_carrier: bool,
     icmp: Option<IcmpKind>,
     client_mac: Option<[u8; 6]>,
     server_mac: Option<[u8; 6]>,
@@ -114,6 +116,7 @@ impl Entry {
             part: Part::new(1, stamp),
             last_update: None,
             midstream: roles.midstream,
+            is_carrier: false,
             icmp,
             client_mac: None,
             server_mac: None,

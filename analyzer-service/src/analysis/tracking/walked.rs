@@ -49,6 +49,7 @@ impl Visitor for Tracking<'_> {
         let stamp = self.tracker.stamp;
         let entry = self.tracker.flows.get_mut(carried.flow)?;
         entry.count_whole(ip);
+        entry.is_carrier |= frame.inner.is_some();
         if frame.inner.is_none() {
             segment(entry, ip, carried.direction, stamp);
         }

@@ -240,7 +240,9 @@ fn certificates_that_a_client_should_refuse() {
     );
     check_certificate(
         |own| (own.key_algorithm, own.key_bits) = ("id-dsa".into(), 1_024),
-        &expect![[r#"certificate-weak-key Some(10.0.0.2): the certificate of CN=a.example has a key of 1024 bits"#]],
+        &expect![[
+            r#"certificate-weak-key Some(10.0.0.2): the certificate of CN=a.example has a key of 1024 bits"#
+        ]],
     );
     check_certificate(
         |own| (own.key_algorithm, own.key_bits) = ("id-ecPublicKey".into(), 256),

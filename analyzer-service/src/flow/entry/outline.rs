@@ -24,6 +24,8 @@ pub struct Totals {
     pub client_flags: u16,
     pub server_flags: u16,
     pub midstream: bool,
+    /// It carries a tunnel.
+    pub is_carrier: bool,
 }
 
 impl Entry {
@@ -39,6 +41,7 @@ impl Entry {
             client_flags: part.client_flags,
             server_flags: part.server_flags,
             midstream: self.midstream,
+            is_carrier: self.is_carrier,
         })
     }
 }

@@ -146,8 +146,14 @@ fn the_handshake_is_timed_from_the_latest_syn() {
 
 #[test]
 fn a_client_that_says_nothing_is_still_the_first() {
-    check(&[c(0, 0, 0, 0), s(RST, 0, 1, 0)], &expect!["RSTRH r 0/0/0/0 0/0/0/0"]);
-    check(&[s(ACK, 1, 1, 0), c(0, 1, 1, 0)], &expect!["OTH ^a 0/0/0/0 0/0/0/0"]);
+    check(
+        &[c(0, 0, 0, 0), s(RST, 0, 1, 0)],
+        &expect!["RSTRH r 0/0/0/0 0/0/0/0"],
+    );
+    check(
+        &[s(ACK, 1, 1, 0), c(0, 1, 1, 0)],
+        &expect!["OTH ^a 0/0/0/0 0/0/0/0"],
+    );
 }
 
 #[test]

@@ -57,6 +57,28 @@ fn both_directions_in_a_tunnel_are_one_flow() {
 }
 
 #[test]
+fn a_subnet_of_nvgre_is_one_whatever_tells_its_flows_apart() {
+    let gre = |from, to, key, frame: &[u8]| {
+        frame::ip(from, to, 47, &tunnel::gre(Some(key), 0x6558, frame))
+    };
+    let (there, back) = (frame::ethernet(&ask()), frame::ethernet(&answer()));
+    check_packets(
+        &[
+            gre(P, Q, 0x0012_3422, &there),
+            gre(Q, P, 0x0012_3411, &back),
+            // Below the subnets: keys of other programs.
+            gre(P, Q, 0x0009_3422, &there),
+            gre(Q, P, 0x0009_3411, &back),
+        ],
+        &expect![[r#"
+            @4 #1 47 192.0.2.1:0>192.0.2.2:0 2/146/106 2/152/112 Some(CaptureEnd)
+            @4 #2 17 10.0.0.1:4000>10.0.0.2:4001 1/31/3 1/34/6 Some(CaptureEnd) in gre:4660 of #1
+            @4 #3 17 10.0.0.1:4000>10.0.0.2:4001 1/31/3 0/0/0 Some(CaptureEnd) in gre:603170 of #1
+            @4 #4 17 10.0.0.2:4001>10.0.0.1:4000 1/34/6 0/0/0 Some(CaptureEnd) in gre:603153 of #1"#]],
+    );
+}
+
+#[test]
 fn tunnels_with_other_ids_or_ends_keep_flows_apart() {
     let inner = frame::ethernet(&ask());
     check_packets(
