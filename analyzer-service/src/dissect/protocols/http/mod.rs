@@ -95,10 +95,12 @@ impl Dissector for Http {
             true => self.pairs.asking(),
             false => self.pairs.answering(),
         };
-        match exchange.filter(|_| in_body) {
-            Some(exchange) => exchange.gap(asks, bytes),
-            None if in_body => {}
-            None => self.pairs.head_lost(asks),
+        if let Some(exchange) = exchange.filter(|_| in_body) {
+            exchange.gap(asks, bytes);
+        }
+        // Whole responses may be lost behind the one that a gap began in.
+        if !in_body || !asks && skipped.is_none() {
+            self.pairs.head_lost(asks, out);
         }
         if !asks && skipped != Some(false) {
             self.pairs.complete(&Moment::of(context), out);

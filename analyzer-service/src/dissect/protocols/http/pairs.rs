@@ -135,10 +135,19 @@ impl Pairs {
         self.current.as_deref_mut()
     }
 
-    /// Which response belongs to which request is a guess from here on.
-    pub(super) fn head_lost(&mut self, asks: bool) {
+    /// Which response belongs to which request is a guess from here on. Clients ask again when
+    /// they were answered (pipelines are rare): of the requests that wait, all but the last one
+    /// were answered in what is lost.
+    pub(super) fn head_lost(&mut self, asks: bool, out: &mut Output) {
         let open = self.waiting.iter_mut().chain(&mut self.current);
         open.for_each(|exchange| exchange.gap(asks, 0));
+        while !asks
+            && self.waiting.len() > 1
+            && let Some(oldest) = self.waiting.pop_front()
+        {
+            let at = oldest.asked;
+            self.send(oldest, &at, out);
+        }
     }
 
     /// The current transaction goes out, whole or not.

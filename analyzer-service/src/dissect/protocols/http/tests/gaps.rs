@@ -78,3 +78,33 @@ fn behind_a_gap_the_next_head_is_found() {
     "#]]
     .assert_eq(&records(&lab));
 }
+
+#[test]
+fn a_response_that_is_lost_is_not_anothers() {
+    let (mut lab, flow) = lab(80);
+    let answer = |status: &str| format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nok");
+    for path in ["one", "two", "three"] {
+        lab.send(flow, CLIENT, format!("GET /{path} HTTP/1.1\r\n\r\n").as_bytes());
+        if path == "one" {
+            lab.send(flow, SERVER, answer("200 OK").as_bytes());
+        }
+    }
+    lab.send_cut(flow, SERVER, b"HTTP/1.1 404", 40);
+    lab.send(flow, SERVER, answer("201 Created").as_bytes());
+    // And behind the end of a body.
+    for path in ["four", "five", "six"] {
+        lab.send(flow, CLIENT, format!("GET /{path} HTTP/1.1\r\n\r\n").as_bytes());
+    }
+    lab.send_cut(flow, SERVER, answer("203 four").trim_end_matches('k').as_bytes(), 100);
+    lab.send(flow, SERVER, answer("202 Accepted").as_bytes());
+    lab.end(flow);
+    expect![[r##"
+        #4 flow 1: http 1 GET /one HTTP/1.1 host="" agent="" referrer="" sent=0 -> 200 "" server="" received=2 in 1ms
+        #5 flow 1: http 2 GET /two HTTP/1.1 host="" agent="" referrer="" sent=0 -> 0 "" server="" received=0 incomplete
+        #8 flow 1: http 3 GET /three HTTP/1.1 host="" agent="" referrer="" sent=0 -> 201 "" server="" received=2 in 2ms incomplete
+        #10 flow 1: http 5 GET /five HTTP/1.1 host="" agent="" referrer="" sent=0 -> 0 "" server="" received=0 incomplete
+        #12 flow 1: http 4 GET /four HTTP/1.1 host="" agent="" referrer="" sent=0 -> 203 "" server="" received=1 in 3ms incomplete
+        #13 flow 1: http 6 GET /six HTTP/1.1 host="" agent="" referrer="" sent=0 -> 202 "" server="" received=2 in 2ms incomplete
+        end of flow 1: ["http"]
+    "##]].assert_eq(&records(&lab));
+}
