@@ -9,7 +9,7 @@ use hashbrown::{HashMap, hash_map::Entry};
 use super::{
     Nesting,
     oddities::{CONFLICT, OVERSIZE, oddities},
-    pieces::{Pieces, PiecesLimit},
+    pieces::{Known, Pieces, PiecesLimit},
 };
 use crate::{
     decode::{Fragment, Ip, Malformed, Ports, Transport, Vlans},
@@ -86,8 +86,8 @@ struct Datagram {
     pieces: Pieces,
     /// Nothing more is put together: it is complete, or will never be.
     closed: bool,
-    /// Of one that is complete, by their offsets: keyed hashes of its fragments.
-    whole_of: Vec<(u32, u64)>,
+    /// Its fragments, when it is complete.
+    whole_of: Vec<Known>,
     /// Of all its fragments so far.
     n_seen: u64,
     /// Known from the last fragment.
@@ -117,7 +117,7 @@ impl Datagram {
 
     /// Bytes of memory, about, beside its own.
     fn cost(&self) -> usize {
-        self.pieces.cost() + self.whole_of.len() * size_of::<(u32, u64)>()
+        self.pieces.cost() + self.whole_of.len() * size_of::<Known>()
     }
 
     /// Identifications come again soon on fast links (RFC 4963): whether this fragment is of the

@@ -11,6 +11,9 @@ const PIECES_MAX: usize = 1_024;
 /// What a piece costs beside its bytes: its place in the list, and the allocator's share.
 const PIECE_COST: usize = 48;
 
+/// A piece that was put together: its offset, and a hash of its bytes.
+pub(super) type Known = (u32, u64);
+
 /// The bounds do not let a datagram be put together.
 #[derive(Debug)]
 pub(super) struct PiecesLimit;
@@ -122,7 +125,7 @@ impl Pieces {
     pub(super) fn take_whole(
         &mut self,
         hash: impl Fn(&[u8]) -> u64,
-    ) -> Option<(Vec<u8>, Vec<(u32, u64)>)> {
+    ) -> Option<(Vec<u8>, Vec<Known>)> {
         // Without overlaps and gaps the bytes are as many as the end says.
         if self.end != Some(self.n_bytes) || self.list.is_empty() {
             return None;

@@ -23,7 +23,7 @@ fn may_be(data: &[u8]) -> bool {
 /// LOGIN and AUTHENTICATE (RFC 9051, 6.2), behind a tag.
 fn logins(login: &mut Login, from: Direction, data: &[u8]) -> Option<String> {
     if from != Direction::ToServer {
-        if lines(data).any(|line| is_refusal(line)) {
+        if lines(data).any(is_refusal) {
             login.refused();
         }
         return None;
@@ -44,10 +44,13 @@ fn logins(login: &mut Login, from: Direction, data: &[u8]) -> Option<String> {
 
 /// NO or BAD behind the tag of a command.
 fn is_refusal(line: &[u8]) -> bool {
-    let behind_tag = line.splitn(2, |byte| *byte == b' ').nth(1);
+    let behind_tag = line.splitn(2, |byte| *byte == b' ').last();
     let answer = behind_tag.unwrap_or_default();
     let is_untagged = matches!(line.first(), Some(b'*' | b'+'));
-    !is_untagged && [&b"NO"[..], b"BAD"].iter().any(|word| behind(answer, word).is_some())
+    !is_untagged
+        && [&b"NO"[..], b"BAD"]
+            .iter()
+            .any(|word| behind(answer, word).is_some())
 }
 
 /// Of a user and a secret, each an atom or quoted. Not of literals, which come in lines of

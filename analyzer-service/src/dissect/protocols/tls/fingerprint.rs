@@ -164,7 +164,10 @@ fn digest(values: &[u16], behind: Numbers<'_>) -> String {
     }
     let mut text = String::new();
     join(&mut text, ',', values.iter().copied().map(hex));
-    let mut behind = behind.iter().filter(|value| !is_reserved(*value)).peekable();
+    let mut behind = behind
+        .iter()
+        .filter(|value| !is_reserved(*value))
+        .peekable();
     if behind.peek().is_some() {
         text.push('_');
         join(&mut text, ',', behind.map(hex));
@@ -229,7 +232,9 @@ mod tests {
 
     #[test]
     fn reserved_values_count_nowhere() {
-        let algorithms = [10, 10, 4, 3, 8, 4, 4, 1, 5, 3, 0x8a, 0x8a, 8, 5, 5, 1, 8, 6, 6, 1];
+        let algorithms = [
+            10, 10, 4, 3, 8, 4, 4, 1, 5, 3, 0x8a, 0x8a, 8, 5, 5, 1, 8, 6, 6, 1,
+        ];
         let with = ClientHello {
             signature_algorithms: Numbers::new(&algorithms),
             ..example()

@@ -84,7 +84,11 @@ fn a_response_that_is_lost_is_not_anothers() {
     let (mut lab, flow) = lab(80);
     let answer = |status: &str| format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nok");
     for path in ["one", "two", "three"] {
-        lab.send(flow, CLIENT, format!("GET /{path} HTTP/1.1\r\n\r\n").as_bytes());
+        lab.send(
+            flow,
+            CLIENT,
+            format!("GET /{path} HTTP/1.1\r\n\r\n").as_bytes(),
+        );
         if path == "one" {
             lab.send(flow, SERVER, answer("200 OK").as_bytes());
         }
@@ -93,9 +97,18 @@ fn a_response_that_is_lost_is_not_anothers() {
     lab.send(flow, SERVER, answer("201 Created").as_bytes());
     // And behind the end of a body.
     for path in ["four", "five", "six"] {
-        lab.send(flow, CLIENT, format!("GET /{path} HTTP/1.1\r\n\r\n").as_bytes());
+        lab.send(
+            flow,
+            CLIENT,
+            format!("GET /{path} HTTP/1.1\r\n\r\n").as_bytes(),
+        );
     }
-    lab.send_cut(flow, SERVER, answer("203 four").trim_end_matches('k').as_bytes(), 100);
+    lab.send_cut(
+        flow,
+        SERVER,
+        answer("203 four").trim_end_matches('k').as_bytes(),
+        100,
+    );
     lab.send(flow, SERVER, answer("202 Accepted").as_bytes());
     lab.end(flow);
     expect![[r##"

@@ -182,7 +182,11 @@ fn keys_and_signatures_are_what_openssl_says() {
         (LEAF, "rsaEncryption", 1_024, "ecdsa-with-SHA256"),
     ] {
         let certificate = parse(&der(text));
-        let said = (&*certificate.key_algorithm, certificate.key_bits, &*certificate.signature_algorithm);
+        let said = (
+            &*certificate.key_algorithm,
+            certificate.key_bits,
+            &*certificate.signature_algorithm,
+        );
         assert_eq!(said, (key, bits, signature));
     }
 }
