@@ -1,3 +1,4 @@
+mod checksums;
 mod conversations;
 mod fragments;
 mod layers;

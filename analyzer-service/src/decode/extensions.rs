@@ -15,6 +15,8 @@ pub(super) struct Extensions<'a> {
     pub(super) protocol: IpNumber,
     pub(super) payload: &'a [u8],
     pub(super) fragment: Option<Fragment<'a>>,
+    /// The pseudo header has other addresses than the header: those at the end of a route, or at
+    /// home.
     pub(super) routed: bool,
     pub(super) authenticated: bool,
     pub(super) broken: bool,
@@ -82,8 +84,14 @@ impl<'a> Extensions<'a> {
             IpNumber::IPV6_HEADER_HOP_BY_HOP
             | IpNumber::IPV6_DESTINATION_OPTIONS
             | IpNumber::IPV6_ROUTE_HEADER => {
-                self.routed |= self.protocol == IpNumber::IPV6_ROUTE_HEADER;
                 let raw = Ipv6RawExtHeaderSlice::from_slice(self.payload).ok();
+                self.routed |= match self.protocol {
+                    IpNumber::IPV6_ROUTE_HEADER => true,
+                    IpNumber::IPV6_DESTINATION_OPTIONS => raw
+                        .as_ref()
+                        .is_some_and(|raw| has_home_address(raw.payload())),
+                    _ => false,
+                };
                 raw.map(|raw| (raw.next_header(), raw.slice().len()))
             }
             IpNumber::AUTHENTICATION_HEADER => {
@@ -102,6 +110,7 @@ impl<'a> Extensions<'a> {
                         length: 0,
                         more: raw.more_fragments(),
                         next_header: 0,
+                        routed: false,
                         data: &[],
                     });
                     (raw.next_header(), raw.slice().len())
@@ -110,4 +119,23 @@ impl<'a> Extensions<'a> {
             _ => return None,
         })
     }
+}
+
+/// A mobile node's own address, which stands for the source (RFC 6275, 6.3).
+fn has_home_address(mut options: &[u8]) -> bool {
+    const PAD_1: u8 = 0;
+    const HOME_ADDRESS: u8 = 201;
+    // Ends: each round takes at least one byte off.
+    while let Some((kind, rest)) = options.split_first() {
+        if *kind == HOME_ADDRESS {
+            return true;
+        }
+        let n_bytes = match (*kind, rest.first()) {
+            (PAD_1, _) => 0,
+            (_, Some(length)) => 1 + usize::from(*length),
+            (_, None) => return false,
+        };
+        options = rest.get(n_bytes..).unwrap_or_default();
+    }
+    false
 }

@@ -24,7 +24,7 @@ pub(super) struct Datagram<'a> {
     pub(super) payload_bytes: u64,
     pub(super) fragment: Option<Fragment<'a>>,
     pub(super) bad_ip_checksum: bool,
-    /// A routing header: the pseudo header's target is another than the header's.
+    /// The pseudo header has other addresses than the header.
     pub(super) routed: bool,
 }
 
@@ -92,6 +92,8 @@ impl<'a> Walk<'_, 'a> {
             false => (payload.ip_number, header_bytes + extension_bytes),
         };
         let raw = data.get(header_bytes..end).unwrap_or_default();
+        let routed = is_source_routed(header.options());
+        let fragment = ipv4_fragment(&header, bytes, raw);
         let datagram = Datagram {
             source: header.source_addr().into(),
             target: header.destination_addr().into(),
@@ -99,9 +101,9 @@ impl<'a> Walk<'_, 'a> {
             bytes,
             payload: data.get(begin..end).unwrap_or_default(),
             payload_bytes: bytes.saturating_sub(begin as u64),
-            fragment: ipv4_fragment(&header, bytes, raw),
+            fragment: fragment.map(|fragment| Fragment { routed, ..fragment }),
             bad_ip_checksum: !checksum::is_right(header.slice()),
-            routed: false,
+            routed,
         };
         self.datagram(&datagram);
     }
@@ -138,6 +140,7 @@ impl<'a> Walk<'_, 'a> {
         let payload_bytes = bytes.saturating_sub(n_headers as u64);
         let fragment = extensions.fragment.map(|fragment| Fragment {
             length: payload_bytes + extensions.fragmented_bytes() as u64,
+            routed: extensions.routed,
             ..fragment
         });
         self.datagram(&Datagram {
@@ -178,7 +181,7 @@ impl<'a> Walk<'_, 'a> {
             payload_bytes: extensions.payload.len() as u64,
             fragment: None,
             bad_ip_checksum: false,
-            routed: extensions.routed,
+            routed: extensions.routed || ip.fragment.is_some_and(|last| last.routed),
         });
     }
 
@@ -232,6 +235,28 @@ fn ipv4_fragment<'a>(
         length: bytes.saturating_sub(header.slice().len() as u64),
         more: header.more_fragments(),
         next_header: header.protocol().0,
+        routed: false,
         data,
     })
+}
+
+/// A route by the source that is not at its end: the last address of it is the target (RFC 791,
+/// 3.1, and RFC 1122, 4.1.3.4).
+fn is_source_routed(mut options: &[u8]) -> bool {
+    const END: u8 = 0;
+    const NO_OPERATION: u8 = 1;
+    const LOOSE: u8 = 131;
+    const STRICT: u8 = 137;
+    // Ends: each round takes at least one byte off.
+    while let Some((kind, rest)) = options.split_first() {
+        let n_bytes = match (*kind, rest) {
+            (END, _) => return false,
+            (NO_OPERATION, _) => 0,
+            (LOOSE | STRICT, [length, pointer, ..]) => return pointer <= length,
+            (_, [length, ..]) => usize::from(*length).saturating_sub(1).max(1),
+            (_, []) => return false,
+        };
+        options = rest.get(n_bytes..).unwrap_or_default();
+    }
+    false
 }

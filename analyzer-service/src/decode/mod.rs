@@ -162,6 +162,8 @@ pub struct Fragment<'a> {
     /// What the datagram begins with, if this is its first fragment: a transport protocol or
     /// an extension header.
     pub next_header: u8,
+    /// The pseudo header of what is inside has other addresses than the IP header.
+    pub routed: bool,
     /// What was captured of it.
     pub data: &'a [u8],
 }
