@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tunnel {
     pub kind: TunnelKind,
-    /// VNI, TEID, GRE key, PPTP call, ERSPAN session, MPLS label or PPPoE session; zero when
+    /// VNI, TEID, GRE key (of NVGRE the subnet's id), PPTP call, ERSPAN session, MPLS label or PPPoE session; zero when
     /// it has none. Of the flow's first packet: labels, TEIDs and calls differ by direction.
     pub id: u64,
     /// The flow that carries it; zero when it is none.

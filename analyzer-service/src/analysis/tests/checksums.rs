@@ -64,12 +64,16 @@ fn a_mobile_node_is_at_home() {
 
 #[test]
 fn a_route_in_front_of_fragments_is_a_route() {
-    let piece = |offset: usize, more| {
+    let piece = |offset: usize, more: bool, is_routed: bool| {
         let end = if more { offset + 8 } else { UDP.len() };
         let place = (3, u16::try_from(offset).expect("small"), more);
         let fragment = frame::ipv6_fragment(frame::UDP, place, &UDP[offset..end]);
+        if !is_routed {
+            return frame::ipv6(SIX[0], SIX[1], 44, &fragment);
+        }
         let route = [&[44, 2, 0, 1, 0, 0, 0, 0][..], &[0x23; 16], &fragment].concat();
         frame::ipv6(SIX[0], SIX[1], 43, &route)
     };
-    check(&[piece(0, true), piece(8, false)], 0);
+    check(&[piece(0, true, false), piece(8, false, false)], 1);
+    check(&[piece(0, true, true), piece(8, false, true)], 0);
 }

@@ -40,14 +40,9 @@ fn networks_in_tunnels_have_addresses_of_their_own() {
         warning duplicate-address ->10.0.0.1:0 x6 from 4, 0 flows: 02:00:00:00:01:01 and 02:00:00:00:00:01 both have the address
         warning duplicate-address ->10.0.0.2:0 x12 from 5, 0 flows: 02:00:00:00:01:02 and 02:00:00:00:00:02 both have the address"#]],
     );
-    // Keys of GRE are those of a network, labels those of a direction.
+    // Keys of GRE are those of a network.
     let gre = |key: u32, frame: &[u8]| frame::ip(P, B, 47, &tunnel::gre(Some(key), 0x6558, frame));
     check(&tenants(gre), &expect![""]);
-    let call = |teid: u32, frame: &[u8]| {
-        let wire = [&[0; 4], frame].concat();
-        frame::udp(P, B, (50_000, 6_635), &tunnel::mpls(&[teid + 16], &wire))
-    };
-    check(&tenants(call), &expect![""]);
 }
 
 #[test]
